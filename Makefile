@@ -1,0 +1,62 @@
+# make demo: the Stars demo on three hosts in one machine.   make test: the whole test suite.   make help: the rest.
+# Both install what they need: Debian packages (asks for root only for these) and a locked Python environment in .venv.
+
+PYTHON := /usr/bin/python3
+# sbin: where nft, bird and ip are, which Debian leaves out of an ordinary user's PATH
+export PATH := $(PATH):/usr/sbin:/sbin
+DEBIAN := python3-venv bird2 nftables iproute2
+VENV := .venv
+PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+# a stamp holds for one lock file and one place of the checkout: .venv cannot be moved
+RUN := $(VENV)/.run-$(shell cat requirements/run.lock pyproject.toml | cksum | cut -d' ' -f1)
+DEV := $(VENV)/.dev-$(shell cat requirements/dev.lock pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: demo test lint unit soak bench install packages clean help
+
+demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
+	$(VENV)/bin/tortie demo stars $(DEMO)
+
+test: $(DEV) lint  ## Run the whole test suite
+	$(VENV)/bin/pytest --cov --cov-report=term:skip-covered $(TESTS)
+
+unit: $(DEV)  ## Run the tests that need no namespaces
+	$(VENV)/bin/pytest -q tests/unit
+
+lint: $(DEV)  ## Formatting, lint, types, package rows
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+soak: $(DEV)  ## The slow suites at full length
+	TORTIE_SOAK=1 $(VENV)/bin/pytest -q tests
+
+bench: $(DEV)  ## Measure and print ratios
+	@for script in bench/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+
+install: $(RUN)  ## Only install
+
+packages:
+	@scripts/debian-packages $(DEBIAN)
+
+$(VENV)/bin/pip: | packages
+	@echo "Making a Python environment in $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): | packages $(VENV)/bin/pip
+	@echo "Installing Tortie and its locked dependencies"
+	$(PIP) install --require-hashes -r requirements/run.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.run-*; touch $@
+
+$(DEV): | packages $(VENV)/bin/pip
+	@echo "Installing Tortie and the locked dependencies of its tests"
+	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-*; touch $@ $(RUN)
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+help:  ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile

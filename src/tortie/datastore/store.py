@@ -1,0 +1,221 @@
+"""The contract of a datastore (DESIGN, Contracts): etcd's semantics, whatever the backend.
+
+Keys are paths, values are bytes; every write makes a new revision of the whole store. Calls block; a watch is an
+asynchronous iterator. A suite of contract tests runs against every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import NamedTuple, NewType, Protocol, Self, TypeAlias
+
+LeaseId = NewType("LeaseId", int)
+
+
+class Entry(NamedTuple):
+    """One key's value as of ``revision``, the revision of its last write."""
+
+    key: str
+    value: bytes
+    revision: int
+    lease: LeaseId | None = None
+
+
+class Page(NamedTuple):
+    """Part of a listing, in the order of keys. All pages of one listing show the store at the same ``revision``."""
+
+    entries: tuple[Entry, ...]
+    revision: int
+    """The revision that the listing shows: where a watch goes on."""
+    after: str | None
+    """Give it as ``after``, with ``at_revision=revision``, for the next page; None on the last one."""
+
+
+# --- transactions ----------------------------------------------------------------------------------------------------------
+
+
+class Absent(NamedTuple):
+    """Holds while there is no such key."""
+
+    key: str
+
+
+class AtRevision(NamedTuple):
+    """Holds while the key's last write has this revision."""
+
+    key: str
+    revision: int
+
+
+Check: TypeAlias = Absent | AtRevision
+
+
+class Put(NamedTuple):
+    key: str
+    value: bytes
+    lease: LeaseId | None = None
+
+
+class Delete(NamedTuple):
+    """Deletes the key if it is there."""
+
+    key: str
+
+
+Write: TypeAlias = Put | Delete
+
+
+# --- watch -----------------------------------------------------------------------------------------------------------------
+
+
+class PutEvent(NamedTuple):
+    entry: Entry
+    previous: Entry | None
+    """What the key held before; None if it was absent, or where the backend no longer knows."""
+
+
+class DeleteEvent(NamedTuple):
+    key: str
+    previous: Entry | None
+
+
+Event: TypeAlias = PutEvent | DeleteEvent
+
+
+class Changes(NamedTuple):
+    """All events of one revision together, in the order of the writes."""
+
+    revision: int
+    events: tuple[Event, ...]
+
+
+class Progress(NamedTuple):
+    """Every event up to *revision* has been delivered; a watch may be resumed from ``revision + 1``."""
+
+    revision: int
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------------
+
+
+class StoreError(Exception):
+    """Base of what a store raises."""
+
+
+class NotFoundError(StoreError):
+    """There is no such key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} does not exist")
+        self.key = key
+
+
+class AlreadyExistsError(StoreError):
+    """The key to be created is there already."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} already exists")
+        self.key = key
+
+
+class ConflictError(StoreError):
+    """A check failed: somebody else wrote first. Read again and plan again."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was changed by somebody else")
+        self.key = key
+
+
+class CompactedError(StoreError):
+    """The revision asked for is no longer kept; list again. ``oldest`` is the first one that can be read."""
+
+    def __init__(self, revision: int, oldest: int) -> None:
+        super().__init__(f"revision {revision} is no longer kept; the oldest is {oldest}")
+        self.revision = revision
+        self.oldest = oldest
+
+
+class TooLargeError(StoreError):
+    """A value or transaction is beyond the backend's limits."""
+
+
+class UnavailableError(StoreError):
+    """The store cannot be reached now; it may answer later."""
+
+
+# --- the store -------------------------------------------------------------------------------------------------------------
+
+
+class Lease(Protocol):
+    """Keys put with it are deleted when it ends: when it is revoked, or not renewed within its time to live."""
+
+    id: LeaseId
+    ttl_s: float
+
+    def renew(self) -> None:
+        """Start the time to live anew; NotFoundError if the lease has ended."""
+
+    def revoke(self) -> None:
+        """End the lease and delete its keys, at once."""
+
+
+class Watch(Protocol):
+    """A stream of changes in the order of their revisions, each whole, none twice, none left out.
+
+    Iterating raises CompactedError where the next revision is no longer kept, UnavailableError where the store is lost;
+    a new watch from the last revision seen, plus one, goes on without a gap.
+    """
+
+    def __aiter__(self) -> AsyncIterator[Changes | Progress]: ...
+
+    async def aclose(self) -> None:
+        """End the watch and free what it holds; iterating then stops."""
+
+
+class Store(Protocol):
+    """A datastore backend. ``at_revision`` reads the past; CompactedError if it is no longer kept."""
+
+    def get(self, key: str, *, at_revision: int | None = None) -> Entry:
+        """The entry at *key*; NotFoundError."""
+
+    def list(
+        self, prefix: str, *, limit: int | None = None, after: str | None = None, at_revision: int | None = None
+    ) -> Page:
+        """Entries whose keys begin with *prefix*: at most *limit* of them, those that sort after *after*."""
+
+    def create(self, key: str, value: bytes, *, lease: LeaseId | None = None) -> Entry:
+        """Put a new key; AlreadyExistsError."""
+
+    def update(self, key: str, value: bytes, expected_revision: int, *, lease: LeaseId | None = None) -> Entry:
+        """Replace a value that still has *expected_revision*; ConflictError, NotFoundError."""
+
+    def apply(self, key: str, value: bytes, *, lease: LeaseId | None = None) -> Entry:
+        """Put, whether the key is there or not."""
+
+    def delete(self, key: str, expected_revision: int | None = None) -> Entry:
+        """Delete and return what was there; NotFoundError, ConflictError."""
+
+    def transact(self, checks: Sequence[Check], writes: Sequence[Write]) -> int:
+        """Do all *writes* if all *checks* hold, in one revision, which is returned; ConflictError names the first that fails.
+
+        All or nothing, also for watchers. No two writes may name one key. TooLargeError beyond the backend's limits.
+        """
+
+    def lease(self, ttl_s: float) -> Lease:
+        """A new lease."""
+
+    def watch(self, prefix: str, from_revision: int) -> Watch:
+        """Changes from *from_revision* on, that one included, under *prefix*; Progress comes now and then."""
+
+    def revision(self) -> int:
+        """The newest revision."""
+
+    def close(self) -> None:
+        """Free what the store holds; watches end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

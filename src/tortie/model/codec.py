@@ -1,0 +1,81 @@
+"""Stored JSON to typed resources and back: msgspec, with our scalar types taught to it.
+
+This is the reader for *stored* data: unknown fields are ignored here (they survive in the document itself), and the first
+error ends the reading. The reader for people's files, which knows positions, is ``tortie.model.document``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tortie.model.meta import Resource
+from tortie.net import MAC, Address, Network, Port, Protocol
+
+R = TypeVar("R", bound=Resource)
+
+Document = dict[str, Any]
+"""A resource as plain JSON values: what is stored, unknown fields included."""
+
+
+class InvalidResourceError(ValueError):
+    """A stored value that its kind's declaration refuses; the text names field and reason."""
+
+
+def _decode_scalar(wanted: type, value: object) -> object:
+    if wanted is Network and isinstance(value, str):
+        return Network.parse(value)
+    if wanted is Address and isinstance(value, str):
+        return Address.parse(value)
+    if wanted is MAC and isinstance(value, str):
+        return MAC.parse(value)
+    if wanted is Port and isinstance(value, (int, str)):
+        return Port.parse(value)
+    if wanted is Protocol and isinstance(value, (int, str)):
+        return Protocol.parse(value)
+    raise ValueError(f"expected {wanted.__name__}, got {value!r}")
+
+
+def _encode_scalar(value: object) -> object:
+    if isinstance(value, (Port, Protocol)):
+        return value.to_builtin()
+    if isinstance(value, (Network, Address, MAC)):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} has no place in a resource")
+
+
+def from_document(document: object, struct: type[R]) -> R:
+    """The resource that *document* describes; InvalidResourceError says which field is wrong."""
+    try:
+        return msgspec.convert(document, struct, dec_hook=_decode_scalar)
+    except msgspec.ValidationError as error:
+        raise InvalidResourceError(str(error)) from error
+
+
+def to_document(resource: Resource) -> Document:
+    """The plain form of *resource*; fields at their default are absent (``tortie.model.defaults`` writes those stored anyway)."""
+    document = msgspec.to_builtins(resource, enc_hook=_encode_scalar)
+    assert isinstance(document, dict)
+    return document
+
+
+def decode(value: bytes, struct: type[R]) -> R:
+    """Read a stored value; InvalidResourceError says what is wrong with it."""
+    try:
+        return msgspec.json.decode(value, type=struct, dec_hook=_decode_scalar)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InvalidResourceError(str(error)) from error
+
+
+def decode_document(value: bytes) -> Document:
+    """Read a stored value as plain JSON; InvalidResourceError if it is not a JSON object."""
+    try:
+        return msgspec.json.decode(value, type=Document)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InvalidResourceError(str(error)) from error
+
+
+def encode_document(document: Document) -> bytes:
+    """The bytes to store."""
+    return msgspec.json.encode(document)

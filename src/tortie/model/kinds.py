@@ -1,0 +1,142 @@
+"""Which kinds there are, where each is stored, and what they are called.
+
+One table, ``KINDS``; a kind that is not in it does not exist for Tortie. Calico's kinds are stored as Calico stores them
+in etcd (`/calico/resources/v3/projectcalico.org/<plural>/[<namespace>/]<name>`); Kubernetes' kinds, which Calico reads from
+the API server, under ``/tortie/kubernetes/<plural>/[<namespace>/]<name>``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tortie.model import endpoint, kubernetes, policy, topology
+from tortie.model.meta import CALICO, Resource
+
+CALICO_PREFIX = "/calico/resources/v3/projectcalico.org/"
+KUBERNETES_PREFIX = "/tortie/kubernetes/"
+
+
+class Kind(NamedTuple):
+    """One kind of resource."""
+
+    name: str
+    api_version: str
+    plural: str
+    struct: type[Resource]
+    namespaced: bool
+    short_names: tuple[str, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """What every key of the kind begins with; ends with ``/``."""
+        return (CALICO_PREFIX if self.api_version == CALICO else KUBERNETES_PREFIX) + self.plural + "/"
+
+    @property
+    def is_kubernetes(self) -> bool:
+        return self.api_version != CALICO
+
+
+class ResourceKey(NamedTuple):
+    """A resource's identity; sorts by kind, namespace, name."""
+
+    kind: Kind
+    namespace: str
+    """Empty for a cluster-scoped resource."""
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The datastore key. Names cannot hold a ``/``, so nothing is escaped."""
+        middle = f"{self.namespace}/" if self.kind.namespaced else ""
+        return f"{self.kind.prefix}{middle}{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.namespace}/{self.name}" if self.namespace else f"{self.kind.name} {self.name}"
+
+
+TIER = Kind("Tier", CALICO, "tiers", policy.Tier, namespaced=False)
+PROFILE = Kind("Profile", CALICO, "profiles", policy.Profile, namespaced=False)
+NETWORK_POLICY = Kind(
+    "NetworkPolicy", CALICO, "networkpolicies", policy.NetworkPolicy, namespaced=True,
+    short_names=("cnp", "caliconetworkpolicy"),
+)  # fmt: skip
+GLOBAL_NETWORK_POLICY = Kind(
+    "GlobalNetworkPolicy", CALICO, "globalnetworkpolicies", policy.GlobalNetworkPolicy, namespaced=False,
+    short_names=("gnp", "cgnp"),
+)  # fmt: skip
+WORKLOAD_ENDPOINT = Kind(
+    "WorkloadEndpoint", CALICO, "workloadendpoints", endpoint.WorkloadEndpoint, namespaced=True,
+    short_names=("wep", "weps"),
+)  # fmt: skip
+NODE = Kind("Node", CALICO, "nodes", topology.Node, namespaced=False, short_names=("no", "nos"))
+IP_POOL = Kind(
+    "IPPool", CALICO, "ippools", topology.IPPool, namespaced=False, short_names=("ipp", "ipps", "pool", "pools")
+)
+BGP_CONFIGURATION = Kind(
+    "BGPConfiguration", CALICO, "bgpconfigurations", topology.BGPConfiguration, namespaced=False,
+    short_names=("bgpconfig", "bgpconfigs"),
+)  # fmt: skip
+BGP_PEER = Kind("BGPPeer", CALICO, "bgppeers", topology.BGPPeer, namespaced=False)
+CLUSTER_INFORMATION = Kind(
+    "ClusterInformation", CALICO, "clusterinformations", topology.ClusterInformation, namespaced=False,
+    short_names=("clusterinfo", "clusterinfos"),
+)  # fmt: skip
+K8S_NETWORK_POLICY = Kind(
+    "NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", kubernetes.NetworkPolicy, namespaced=True,
+    short_names=("netpol", "knp"),
+)  # fmt: skip
+NAMESPACE = Kind("Namespace", "v1", "namespaces", kubernetes.Namespace, namespaced=False, short_names=("ns",))
+POD = Kind("Pod", "v1", "pods", kubernetes.Pod, namespaced=True, short_names=("po",))
+SERVICE = Kind("Service", "v1", "services", kubernetes.Service, namespaced=True, short_names=("svc",))
+
+KINDS: tuple[Kind, ...] = (
+    TIER,
+    PROFILE,
+    NETWORK_POLICY,
+    GLOBAL_NETWORK_POLICY,
+    WORKLOAD_ENDPOINT,
+    NODE,
+    IP_POOL,
+    BGP_CONFIGURATION,
+    BGP_PEER,
+    CLUSTER_INFORMATION,
+    K8S_NETWORK_POLICY,
+    NAMESPACE,
+    POD,
+    SERVICE,
+)
+
+_BY_TYPE = {kind.struct: kind for kind in KINDS}
+_BY_PREFIX = {kind.prefix: kind for kind in KINDS}
+
+
+def kind_of(resource: Resource) -> Kind:
+    """The kind that declares *resource*'s type."""
+    return _BY_TYPE[type(resource)]
+
+
+def find_kind(name: str, api_version: str | None = None) -> Kind | None:
+    """The kind called *name*: its name, plural or a short name, in any case; the first of the table where several fit."""
+    wanted = name.lower()
+    for kind in KINDS:
+        if api_version is not None and kind.api_version != api_version:
+            continue
+        if wanted in (kind.name.lower(), kind.plural, *kind.short_names):
+            return kind
+    return None
+
+
+def parse_path(path: str) -> ResourceKey | None:
+    """The identity behind a datastore key; None if it is not the key of a kind we know."""
+    for root in (CALICO_PREFIX, KUBERNETES_PREFIX):
+        if not path.startswith(root):
+            continue
+        plural, _, rest = path[len(root) :].partition("/")
+        kind = _BY_PREFIX.get(f"{root}{plural}/")
+        if kind is None:
+            return None
+        namespace, _, name = rest.rpartition("/")
+        if not name or "/" in namespace or bool(namespace) != kind.namespaced:
+            return None
+        return ResourceKey(kind, namespace, name)
+    return None
