@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from tortie.model.meta import ObjectMeta, Resource, Value
+from tortie.model.meta import Resource, Value
 from tortie.net import MAC, Address, Network, Protocol
 
 
@@ -50,7 +50,6 @@ class WorkloadEndpoint(Resource, frozen=True, kw_only=True, tag="WorkloadEndpoin
     """One network interface of a workload; its name is made of its identifiers (``endpoint_name``)."""
 
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: WorkloadEndpointSpec
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from tortie.model.meta import ObjectMeta, Resource, Value
+from tortie.model.meta import Resource, Value
 
 
 class LabelSelectorRequirement(Value, frozen=True, kw_only=True):
@@ -65,13 +65,11 @@ class NetworkPolicySpec(Value, frozen=True, kw_only=True):
 
 class NetworkPolicy(Resource, frozen=True, kw_only=True, tag="NetworkPolicy"):
     api_version: Literal["networking.k8s.io/v1"] = "networking.k8s.io/v1"
-    metadata: ObjectMeta
     spec: NetworkPolicySpec = NetworkPolicySpec()
 
 
 class Namespace(Resource, frozen=True, kw_only=True, tag="Namespace"):
     api_version: Literal["v1"] = "v1"
-    metadata: ObjectMeta
 
 
 class ContainerPort(Value, frozen=True, kw_only=True):
@@ -119,7 +117,6 @@ class PodStatus(Value, frozen=True, kw_only=True):
 
 class Pod(Resource, frozen=True, kw_only=True, tag="Pod"):
     api_version: Literal["v1"] = "v1"
-    metadata: ObjectMeta
     spec: PodSpec
     status: PodStatus = PodStatus()
 
@@ -141,5 +138,4 @@ class ServiceSpec(Value, frozen=True, kw_only=True):
 
 class Service(Resource, frozen=True, kw_only=True, tag="Service"):
     api_version: Literal["v1"] = "v1"
-    metadata: ObjectMeta
     spec: ServiceSpec

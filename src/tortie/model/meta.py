@@ -18,10 +18,6 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     """Base of every part of a resource: immutable, by keyword, camelCase outside, absent where it is the default."""
 
 
-class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind"):
-    """Base of every kind. A subclass adds ``api_version`` (a Literal with its default), ``metadata`` and ``spec``."""
-
-
 class OwnerReference(Value, frozen=True, kw_only=True):
     api_version: str = ""
     kind: str = ""
@@ -45,3 +41,9 @@ class ObjectMeta(Value, frozen=True, kw_only=True):
     generate_name: str = ""
     finalizers: tuple[str, ...] = ()
     owner_references: tuple[OwnerReference, ...] = ()
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind"):
+    """Base of every kind. A subclass adds ``api_version`` (a Literal with its default) and, for most, ``spec``."""
+
+    metadata: ObjectMeta

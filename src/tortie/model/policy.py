@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from tortie.model.meta import ObjectMeta, Resource, Value
+from tortie.model.meta import Resource, Value
 from tortie.net import Network, Port, Protocol
 
 
@@ -116,13 +116,11 @@ class GlobalNetworkPolicySpec(NetworkPolicySpec, frozen=True, kw_only=True):
 
 class NetworkPolicy(Resource, frozen=True, kw_only=True, tag="NetworkPolicy"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: NetworkPolicySpec
 
 
 class GlobalNetworkPolicy(Resource, frozen=True, kw_only=True, tag="GlobalNetworkPolicy"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: GlobalNetworkPolicySpec
 
 
@@ -135,7 +133,6 @@ class TierSpec(Value, frozen=True, kw_only=True):
 
 class Tier(Resource, frozen=True, kw_only=True, tag="Tier"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: TierSpec
 
 
@@ -148,5 +145,4 @@ class ProfileSpec(Value, frozen=True, kw_only=True):
 
 class Profile(Resource, frozen=True, kw_only=True, tag="Profile"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: ProfileSpec

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from tortie.model.meta import ObjectMeta, Resource, Value
+from tortie.model.meta import Resource, Value
 from tortie.net import Network
+
+AS_NUMBER_TEXT: dict[str, Any] = {"written": "number, decimal text or hi.lo"}
+"""Marks a field where people may write text for a number; stored is always the number."""
+ASNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=4294967295, extra=AS_NUMBER_TEXT)]
+"""A 32-bit autonomous system number."""
 
 
 class NodeBGPSpec(Value, frozen=True, kw_only=True):
-    as_number: int | None = None
+    as_number: ASNumber | None = None
     """Absent: the cluster's default, from BGPConfiguration."""
     ipv4_address: str = ""
     """The node's address, with or without the length of its subnet: ``172.30.0.1/24``."""
@@ -27,7 +32,6 @@ class NodeSpec(Value, frozen=True, kw_only=True):
 
 class Node(Resource, frozen=True, kw_only=True, tag="Node"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: NodeSpec
 
 
@@ -47,14 +51,13 @@ class IPPoolSpec(Value, frozen=True, kw_only=True):
 
 class IPPool(Resource, frozen=True, kw_only=True, tag="IPPool"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: IPPoolSpec
 
 
 class BGPConfigurationSpec(Value, frozen=True, kw_only=True):
     log_severity_screen: str = "Info"
     node_to_node_mesh_enabled: bool = True
-    as_number: int = 64512
+    as_number: ASNumber = 64512
     listen_port: int = 179
     node_mesh_max_restart_time: str = ""
     """How long a peer's routes are kept after its session broke, a Go duration such as ``5s``; empty means BIRD's 120 s."""
@@ -64,7 +67,6 @@ class BGPConfiguration(Resource, frozen=True, kw_only=True, tag="BGPConfiguratio
     """Named ``default``, or ``node.<name>`` for one node."""
 
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: BGPConfigurationSpec
 
 
@@ -73,13 +75,12 @@ class BGPPeerSpec(Value, frozen=True, kw_only=True):
     """The node that has this peer; empty: all of them."""
     peer_ip: str = msgspec.field(default="", name="peerIP")
     """An address, with a port where it is not 179: ``10.0.0.1:1179``, ``[fd00::1]:1179``."""
-    as_number: int = 0
+    as_number: ASNumber = 0
     max_restart_time: str = ""
 
 
 class BGPPeer(Resource, frozen=True, kw_only=True, tag="BGPPeer"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: BGPPeerSpec
 
 
@@ -91,7 +92,6 @@ class ClusterInformationSpec(Value, frozen=True, kw_only=True):
 
 class ClusterInformation(Resource, frozen=True, kw_only=True, tag="ClusterInformation"):
     api_version: Literal["projectcalico.org/v3"] = "projectcalico.org/v3"
-    metadata: ObjectMeta
     spec: ClusterInformationSpec
 
 

@@ -1,0 +1,1 @@
+"""Questions about a whole cluster, answered by asking the oracle many times."""

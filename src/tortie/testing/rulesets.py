@@ -1,0 +1,169 @@
+"""Hypothesis strategies for the neutral ruleset: any rule, and whole rulesets whose parts refer to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Protocol
+from tortie.ruleset.values import (
+    Accept,
+    AddressPortElement,
+    ChainReplace,
+    CtState,
+    CtStateMatch,
+    Dispatch,
+    Drop,
+    Element,
+    FamilyMatch,
+    Flush,
+    ICMPTypeMatch,
+    Interface,
+    InterfaceMatch,
+    Jump,
+    LogPacket,
+    MapCreate,
+    MarkMatch,
+    Match,
+    NetsMatch,
+    PortSetMatch,
+    PortsMatch,
+    ProtocolMatch,
+    Range,
+    Return,
+    Rule,
+    SetCreate,
+    SetDeclaration,
+    SetMark,
+    SetMatch,
+    SetType,
+    Side,
+    Statement,
+)
+
+families = st.sampled_from(Family)
+sides = st.sampled_from(Side)
+interfaces = st.sampled_from(Interface)
+marks = st.integers(0, 0xFFFFFFFF)
+ports = st.integers(0, 65535)
+protocols = st.integers(0, 255).map(Protocol)
+ifnames = st.from_regex(r"[a-z][a-z0-9.-]{0,14}", fullmatch=True)
+texts = st.text("abcdefghijklmnopqrstuvwxyz0123456789 .:|/-", max_size=40)
+
+
+def addresses(family: Family) -> st.SearchStrategy[Address]:
+    return st.binary(min_size=family.bits // 8, max_size=family.bits // 8).map(Address)
+
+
+@st.composite
+def networks(draw: st.DrawFn, family: Family) -> Network:
+    length = draw(st.integers(0, family.bits))
+    number = int(draw(addresses(family))) >> family.bits - length << family.bits - length
+    return Network(number.to_bytes(family.bits // 8, "big"), length)
+
+
+def apart(nets: Sequence[Network]) -> tuple[Network, ...]:
+    """Those of *nets* that are in none before, sorted: what a set of networks may hold."""
+    taken: list[Network] = []
+    for net in sorted(nets):
+        if not any(other.contains(net) for other in taken):
+            taken.append(net)
+    return tuple(taken)
+
+
+@st.composite
+def port_ranges(draw: st.DrawFn) -> tuple[Range, ...]:
+    """Sorted and apart: no two that could be one."""
+    ranges: list[Range] = []
+    for first, length in sorted(draw(st.lists(st.tuples(ports, st.integers(0, 2000)), min_size=1, max_size=5))):
+        if not ranges or first > ranges[-1].last + 1:
+            ranges.append(Range(first, min(first + draw(st.sampled_from([0, length])), 65535)))
+    return tuple(ranges)
+
+
+@st.composite
+def matches(draw: st.DrawFn, sets: Sequence[SetDeclaration]) -> tuple[Match, ...]:
+    """One match, with the protocol before it where it must follow one."""
+    side, family, negate = draw(sides), draw(families), draw(st.booleans())
+    kinds = ["interface", "family", "states", "mark", "protocol", "nets", "ports", "icmp", *(["set"] if sets else [])]
+    match draw(st.sampled_from(kinds)):
+        case "interface":
+            return (InterfaceMatch(draw(interfaces), draw(ifnames), draw(st.booleans())),)
+        case "family":
+            return (FamilyMatch(family),)
+        case "states":
+            return (CtStateMatch(draw(st.frozensets(st.sampled_from(CtState), min_size=1))),)
+        case "mark":
+            return (MarkMatch(draw(marks), draw(marks), negate),)
+        case "protocol":
+            return (ProtocolMatch(draw(protocols), negate),)
+        case "nets":
+            nets = apart(draw(st.lists(networks(family), min_size=1, max_size=4)))
+            return (NetsMatch(side, nets, negate),)
+        case "ports":
+            protocol = ProtocolMatch(draw(st.sampled_from([TCP, UDP, SCTP])))
+            return protocol, PortsMatch(side, draw(port_ranges()), negate)
+        case "icmp":
+            code = draw(st.none() | st.integers(0, 255))
+            protocol = ProtocolMatch(ICMP if family is Family.V4 else ICMPV6)
+            return protocol, ICMPTypeMatch(family, draw(st.integers(0, 255)), code, negate)
+        case _:
+            declared = draw(st.sampled_from(sets))
+            kind = PortSetMatch if declared.type is SetType.ADDRESS_PORT else SetMatch
+            return (kind(side, declared.family, declared.name, negate),)
+
+
+@st.composite
+def statements(draw: st.DrawFn, chains: Sequence[str], maps: Sequence[str]) -> tuple[Statement, ...]:
+    """Some that go on, and perhaps one that ends the rule."""
+    going_on = st.builds(SetMark, marks, marks) | st.builds(LogPacket, texts)
+    ending: list[st.SearchStrategy[Statement]] = [st.sampled_from([Accept(), Drop(), Return()])]
+    if chains:
+        ending.append(st.sampled_from(chains).map(Jump))
+    if maps:
+        ending.append(st.builds(Dispatch, interfaces, st.sampled_from(maps)))
+    last = draw(st.none() | st.one_of(ending))
+    return (*draw(st.lists(going_on, max_size=2)), *([last] if last else []))
+
+
+@st.composite
+def rules(
+    draw: st.DrawFn, sets: Sequence[SetDeclaration] = (), chains: Sequence[str] = (), maps: Sequence[str] = ()
+) -> Rule:
+    """A rule that refers to these objects only. ``NoTrack`` is for raw chains, so not among them."""
+    found = [match for group in draw(st.lists(matches(sets), max_size=3)) for match in group]
+    return Rule(tuple(found), draw(statements(chains, maps)), draw(texts))
+
+
+def elements(declaration: SetDeclaration) -> st.SearchStrategy[frozenset[Element]]:
+    family = declaration.family
+    match declaration.type:
+        case SetType.ADDRESS:
+            return st.frozensets(addresses(family), max_size=8)
+        case SetType.NETWORK:
+            return st.lists(networks(family), max_size=8).map(lambda nets: frozenset(apart(nets)))
+        case SetType.ADDRESS_PORT:
+            return st.frozensets(st.builds(AddressPortElement, addresses(family), protocols, ports), max_size=8)
+
+
+@st.composite
+def creations(draw: st.DrawFn, max_chains: int = 8, max_rules: int = 8) -> Flush:
+    """A flush that makes a ruleset from nothing: one set of each kind, chains that jump to earlier ones only, a map."""
+    declared = [SetDeclaration(f"s{f.value}-{t}", f, t) for f in Family for t in SetType]
+    chains = [f"c{i}" for i in range(draw(st.integers(1, max_chains)))]
+    some = st.lists(rules(declared, (), ()), max_size=max_rules)
+    replaced = []
+    for i, name in enumerate(chains):
+        jumps = st.lists(rules(declared, chains[max(0, i - 1) : i], ()), max_size=2)
+        replaced.append(ChainReplace(name, (*draw(some), *draw(jumps))))
+    entries = draw(st.dictionaries(ifnames, st.sampled_from(chains), max_size=8))
+    return Flush(
+        (
+            *(SetCreate(declaration, draw(elements(declaration))) for declaration in declared),
+            *replaced,
+            MapCreate("m", tuple(sorted(entries.items()))),
+        ),
+        (ChainReplace("dispatching", tuple(draw(st.lists(rules(declared, chains, ["m"]), max_size=4)))),),
+        (),
+    )
