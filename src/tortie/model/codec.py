@@ -15,6 +15,9 @@ from tortie.net import MAC, Address, Network, Port, Protocol
 
 R = TypeVar("R", bound=Resource)
 
+_UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes: wrong type or field, no JSON, a string that is no UTF-8, nested too deeply."""
+
 Document = dict[str, Any]
 """A resource as plain JSON values: what is stored, unknown fields included."""
 
@@ -64,7 +67,7 @@ def decode(value: bytes, struct: type[R]) -> R:
     """Read a stored value; InvalidResourceError says what is wrong with it."""
     try:
         return msgspec.json.decode(value, type=struct, dec_hook=_decode_scalar)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise InvalidResourceError(str(error)) from error
 
 
@@ -72,7 +75,7 @@ def decode_document(value: bytes) -> Document:
     """Read a stored value as plain JSON; InvalidResourceError if it is not a JSON object."""
     try:
         return msgspec.json.decode(value, type=Document)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise InvalidResourceError(str(error)) from error
 
 

@@ -1,0 +1,35 @@
+"""What a command says when it cannot do its work: one sentence on standard error, and the exit status.
+
+Libraries' and our own packages' exceptions become a CommandError in one place, ``in_one_sentence``. What is not listed
+there is a bug of ours, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from tortie.datastore.store import StoreError
+
+
+class CommandError(click.ClickException):
+    """The command's work failed: exit status 1. (Wrong usage is ``click.UsageError``, status 2.)"""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """Turn the expected failures of what is called inside into CommandErrors."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever read our output has gone: nobody to tell
+    except StoreError as error:
+        raise CommandError(f"the datastore: {error}") from error
+    except OSError as error:
+        if error.filename is None:
+            raise CommandError(f"{error.strerror or error}") from error
+        raise CommandError(f"{error.filename}: {error.strerror}") from error

@@ -1,0 +1,34 @@
+"""Where log records go: standard error, as text for people or as one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class JSONFormatter(logging.Formatter):
+    """``{"time", "level", "logger", "message"}``, and ``"exception"`` where there is one; the time in UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def configure(level: str, style: str) -> None:
+    """Send records of *level* and above to standard error; *style* is ``text`` or ``json``."""
+    handler = logging.StreamHandler()
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    handler.setFormatter(JSONFormatter() if style == "json" else text)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())

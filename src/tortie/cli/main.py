@@ -1,0 +1,117 @@
+"""The command ``tortie``: its global options, and the table of its commands.
+
+A command's module is loaded when the command runs, so that ``tortie --help`` is quick and a broken or missing part
+concerns only who uses it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import click
+
+import tortie
+from tortie.cli import logs
+from tortie.cli.errors import in_one_sentence
+from tortie.cli.settings import Settings
+
+_INTERRUPTED = 128 + 2
+
+
+class Source(NamedTuple):
+    """Where a command is, and what the list of commands says about it."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Source] = {
+    "apply": Source("tortie.cli.resources", "apply", "Create or change resources from files."),
+    "get": Source("tortie.cli.resources", "get", "Show resources."),
+    "delete": Source("tortie.cli.resources", "delete", "Delete resources."),
+    "lab": Source("tortie.cli.lab", "lab", "Build hosts and workloads out of network namespaces on this machine."),
+    "demo": Source("tortie.cli.demo", "demo", "Watch policies stop and admit real packets."),
+    "agent": Source("tortie.cli.agent", "agent", "Run the agent that enforces policy on a host."),
+    "version": Source("tortie.cli.main", "version", "Print the version."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are those of ``COMMANDS``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        source = COMMANDS.get(cmd_name)
+        if source is None:
+            return None
+        command = getattr(importlib.import_module(source.module), source.attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, source.summary) for name, source in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with in_one_sentence():
+            return super().invoke(ctx)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--datastore", metavar="URL", help="The datastore to use; see below.")
+@click.option("--lab", metavar="NAME", help="Use the datastore of the lab NAME; the same as --datastore lab://NAME.")
+@click.option("--log-level", type=click.Choice(logs.LEVELS), default="warning", show_default=True, help="What to log.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to log it."
+)
+@click.pass_context
+def cli(ctx: click.Context, datastore: str | None, lab: str | None, log_level: str, log_format: str) -> None:
+    """Network policy and routing for workloads, compatible with Project Calico.
+
+    \b
+    Datastores:
+      sqlite:///PATH  a file on this machine
+      lab://NAME      that of a lab started with `tortie lab up`
+
+    Without --datastore and --lab, the environment decides (TORTIE_DATASTORE=URL or TORTIE_LAB=NAME); without those, it is
+    /var/lib/tortie/tortie.db for root, and for others tortie/tortie.db in $XDG_STATE_HOME (~/.local/state).
+
+    \b
+    Examples:
+      tortie demo stars                    see it work
+      tortie lab up --hosts 2              hosts to play with
+      tortie --lab lab apply -f demo.yaml  give them policies
+      tortie --lab lab get netpol -A       look at them
+    """
+    logs.configure(log_level, log_format)
+    ctx.obj = Settings(datastore, lab)
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"tortie {tortie.__version__}")
+
+
+def main() -> None:
+    """Run the command line of this process and exit: 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C."""
+    try:
+        result = cli.main(prog_name="tortie", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more at its end, which must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,145 @@
+"""What is added to a document when it is stored, and taken away when it is read back.
+
+``with_defaults`` is what Calico's client writes into every object of its kinds (libcalico-go's clientv3 and CRD defaults),
+so that both see the same value; Kubernetes objects get nothing. uid and creationTimestamp come in as arguments: nothing
+here is random or knows the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from tortie.model import kinds
+from tortie.model.codec import Document, decode_document, encode_document, to_document
+from tortie.model.kinds import Kind
+from tortie.model.meta import Resource
+from tortie.net import Family, Network
+
+TIER_LABEL = "projectcalico.org/tier"
+NAME_ANNOTATION = "projectcalico.org/metadata"
+"""Holds a policy's own name, since old versions stored policies under other ones."""
+
+_NEVER_STORED = ("resourceVersion", "selfLink", "generateName")
+
+
+def with_defaults(document: Document) -> Document:
+    """*document* with everything that Calico adds when it stores such an object; the argument is not changed."""
+    kind = next(
+        (kind for kind in kinds.KINDS if (kind.name, kind.api_version) == (document["kind"], document["apiVersion"])),
+        None,
+    )
+    add = _DEFAULTS.get(kind) if kind else None
+    if add is None:
+        return document
+    copy = {**document, "metadata": dict(document["metadata"]), "spec": dict(document.get("spec") or {})}
+    add(copy)
+    return copy
+
+
+def for_storage(item: Resource | Document, *, uid: str, creation_timestamp: str) -> bytes:
+    """The bytes to store for *item*, defaults filled in; *creation_timestamp* is RFC 3339 in whole seconds, UTC.
+
+    Both arguments replace what *item* carries. The revision is the store's and is never part of the value.
+    """
+    document = with_defaults(to_document(item) if isinstance(item, Resource) else item)
+    metadata = {name: value for name, value in document["metadata"].items() if name not in _NEVER_STORED}
+    metadata |= {"uid": uid, "creationTimestamp": creation_timestamp}
+    return encode_document({**document, "metadata": metadata})
+
+
+def from_storage(value: bytes, revision: int) -> Document:
+    """The document that users see for a stored *value*: with its revision, without what only the storage needs.
+
+    InvalidResourceError if the value is not a JSON object.
+    """
+    document = decode_document(value)
+    metadata = dict(document.get("metadata") or {})
+    annotations = dict(metadata.get("annotations") or {})
+    own = annotations.pop(NAME_ANNOTATION, None)
+    if own is not None:
+        metadata["name"] = _own_name(own) or metadata.get("name")
+        metadata["annotations"] = annotations
+        if not annotations:
+            del metadata["annotations"]
+    metadata["resourceVersion"] = str(revision)
+    return {**document, "metadata": metadata}
+
+
+def _own_name(annotation: str) -> str | None:
+    try:
+        name = msgspec.json.decode(annotation, type=dict[str, str]).get("name")
+    except msgspec.DecodeError:
+        return None
+    return name or None
+
+
+# --- per kind: each fills in its argument, whose metadata and spec are copies --------------------------------------------------
+
+
+def _policy(document: Document) -> None:
+    metadata, spec = document["metadata"], document["spec"]
+    _whole_order(spec)
+    spec.setdefault("tier", "default")
+    if not spec.get("types"):
+        ingress = ["Ingress"] if spec.get("ingress") or not spec.get("egress") else []
+        spec["types"] = ingress + (["Egress"] if spec.get("egress") else [])
+    metadata["labels"] = {**(metadata.get("labels") or {}), TIER_LABEL: spec["tier"]}
+    name = msgspec.json.encode({"name": metadata["name"]}).decode()
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), NAME_ANNOTATION: name}
+
+
+def _whole_order(spec: Document) -> None:
+    """1000, as Calico writes it, where a typed resource has 1000.0."""
+    order = spec.get("order")
+    if isinstance(order, float) and order.is_integer():
+        spec["order"] = int(order)
+
+
+def _tier(document: Document) -> None:
+    _whole_order(document["spec"])
+    document["spec"].setdefault("order", 1_000_000)
+    document["spec"].setdefault("defaultAction", "Deny")
+    document.setdefault("status", {})
+
+
+def _node(document: Document) -> None:
+    document.setdefault("status", {})
+
+
+def _pool(document: Document) -> None:
+    spec = document["spec"]
+    family = Network.parse(spec["cidr"]).family
+    filled = {
+        "vxlanMode": "Never", "ipipMode": "Never", "blockSize": 26 if family is Family.V4 else 122, "nodeSelector": "all()",
+        "allowedUses": ["Workload", "Tunnel"], "assignmentMode": "Automatic",
+    }  # fmt: skip
+    for field, value in filled.items():
+        spec.setdefault(field, value)
+
+
+def _bgp_configuration(document: Document) -> None:
+    document["spec"].setdefault("logSeverityScreen", "Info")
+    document["spec"].setdefault("serviceLoadBalancerAggregation", "Enabled")
+
+
+def _endpoint(document: Document) -> None:
+    """Labels that nobody may choose: policy selects by them."""
+    metadata = document["metadata"]
+    forced = {
+        "projectcalico.org/namespace": metadata.get("namespace", ""),
+        "projectcalico.org/orchestrator": document["spec"].get("orchestrator", ""),
+    }
+    metadata["labels"] = {**(metadata.get("labels") or {}), **forced}
+
+
+_DEFAULTS: Mapping[Kind, Callable[[Document], None]] = {
+    kinds.NETWORK_POLICY: _policy,
+    kinds.GLOBAL_NETWORK_POLICY: _policy,
+    kinds.TIER: _tier,
+    kinds.NODE: _node,
+    kinds.IP_POOL: _pool,
+    kinds.BGP_CONFIGURATION: _bgp_configuration,
+    kinds.WORKLOAD_ENDPOINT: _endpoint,
+}

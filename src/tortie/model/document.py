@@ -1,0 +1,206 @@
+"""The reader of people's files: YAML or JSON to resources, and for every mistake its place and what was expected.
+
+It walks the declarations of ``tortie.model`` beside the tree of a document, so no kind has code of its own here. Every
+error of a file is reported, not only the first. What it returns is what will be stored: the plain document, and
+the typed resource read from exactly that document, so the two cannot disagree. Defaults are not filled in here
+(``tortie.model.defaults``); the semantic rules of ``tortie.model.validation`` are asked here, since here their field
+paths can still be turned into places. The reader of stored data is ``tortie.model.codec``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tortie.model.codec import Document, InvalidResourceError, from_document
+from tortie.model.fieldpath import FieldPath, path_text
+from tortie.model.fieldvalues import suggestion
+from tortie.model.kinds import KINDS, Kind, ResourceKey
+from tortie.model.meta import Resource
+from tortie.model.validation import violations
+from tortie.model.walk import Finding, Walk, is_null
+from tortie.model.yamltree import MappingNode, Node, Position, ScalarNode, SequenceNode, YAMLSyntaxError, documents
+
+
+class Problem(NamedTuple):
+    """Something to tell the author of a file; ``str()`` is the whole sentence with its place."""
+
+    source: str
+    """The file's name, as given to ``read``."""
+    position: Position
+    path: FieldPath
+    text: str
+    """The offending text; empty where something is missing."""
+    message: str
+    """What is wrong and what was expected."""
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.position.line}:{self.position.column}: "
+        return place + (f"{path_text(self.path)}: " if self.path else "") + self.message
+
+
+class ReadResource(NamedTuple):
+    """One resource of a file."""
+
+    key: ResourceKey
+    resource: Resource
+    document: Document
+    """What to store, before defaults."""
+    position: Position
+
+
+class ReadResult(NamedTuple):
+    """What a text holds: the resources without errors, and everything to be said about the others."""
+
+    resources: tuple[ReadResource, ...]
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def read(text: str, *, source: str = "<input>", default_namespace: str = "default") -> ReadResult:
+    """Read every resource of *text*: documents, lists of them, and objects of kind List; empty documents are skipped.
+
+    A namespaced resource without a namespace gets *default_namespace*.
+    """
+    return _Reading(source, default_namespace).read(text)
+
+
+class _Reading:
+    """The state of reading one text: what was found so far."""
+
+    def __init__(self, source: str, default_namespace: str) -> None:
+        self._source = source
+        self._default_namespace = default_namespace
+        self._resources: list[ReadResource] = []
+        self._errors: list[Problem] = []
+        self._warnings: list[Problem] = []
+
+    def read(self, text: str) -> ReadResult:
+        try:
+            for root in documents(text):
+                self._root(root)
+        except YAMLSyntaxError as error:
+            self._error(error.position, (), "", f"{error} (YAML cannot be read further)")
+        return ReadResult(tuple(self._resources), tuple(self._errors), tuple(self._warnings))
+
+    def _error(self, position: Position, path: FieldPath, text: str, message: str) -> None:
+        self._errors.append(Problem(self._source, position, path, text, message))
+
+    def _root(self, node: Node) -> None:
+        if isinstance(node, ScalarNode):
+            if not is_null(node):
+                self._error(
+                    node.position,
+                    (),
+                    node.text,
+                    f"{node.text!r} is not a resource; expected a mapping with apiVersion and kind",
+                )
+        elif isinstance(node, SequenceNode):
+            for item in node.items:
+                self._root(item)
+        elif (items := _list_items(node)) is not None:
+            self._root(items)
+        else:
+            self._resource(node)
+
+    def _resource(self, node: MappingNode) -> None:
+        kind = self._kind(node)
+        if kind is None:
+            return
+        walk = Walk(omit_zero=not kind.is_kubernetes)
+        document = walk.resource(kind.struct, node)
+        self._errors.extend(self._problems(walk.errors))
+        self._warnings.extend(self._problems(walk.warnings))
+        if not walk.errors:
+            self._finish(kind, node, document)
+
+    def _problems(self, findings: Iterable[Finding]) -> Iterator[Problem]:
+        return (Problem(self._source, *finding) for finding in findings)
+
+    def _kind(self, node: MappingNode) -> Kind | None:
+        name, api_version = _header(node, "kind"), _header(node, "apiVersion")
+        if name is None or api_version is None:
+            missing = "kind" if name is None else "apiVersion"
+            self._error(node.position, (), "", f"{missing} is missing; a resource begins with apiVersion and kind")
+            return None
+        found = _kinds_by_header().get((api_version.text, name.text.lower()))
+        if found is None:
+            self._unknown_kind(name, api_version)
+        return found
+
+    def _unknown_kind(self, name: ScalarNode, api_version: ScalarNode) -> None:
+        of_version = sorted(kind.name for kind in KINDS if kind.api_version == api_version.text)
+        of_name = sorted(kind.api_version for kind in KINDS if kind.name.lower() == name.text.lower())
+        if of_name or not of_version:
+            known = of_name or sorted({kind.api_version for kind in KINDS})
+            message = (
+                f"{api_version.text!r} is not an apiVersion of {name.text}"
+                if of_name
+                else f"{api_version.text!r} is not a known apiVersion"
+            )
+            self._error(
+                api_version.position, ("apiVersion",), api_version.text, f"{message}; known: {', '.join(known)}"
+            )
+        else:
+            message = f"{name.text!r} is not a known kind of {api_version.text}{suggestion(name.text, of_version)}"
+            self._error(name.position, ("kind",), name.text, f"{message}; known: {', '.join(of_version)}")
+
+    def _finish(self, kind: Kind, node: MappingNode, document: Document) -> None:
+        metadata = document["metadata"]
+        if kind.namespaced:
+            metadata.setdefault("namespace", self._default_namespace)
+        elif "namespace" in metadata:
+            path: FieldPath = ("metadata", "namespace")
+            message = f"a {kind.name} belongs to no namespace; leave this out"
+            self._error(locate(node, path).position, path, metadata["namespace"], message)
+            return
+        try:
+            resource = from_document(document, kind.struct)
+        except InvalidResourceError as error:  # a constraint of the declaration that the walk does not know
+            self._error(node.position, (), "", str(error))
+            return
+        found = list(violations(kind, resource, document))
+        for path, message, _ in found:
+            place = locate(node, path)
+            self._error(place.position, path, place.text if isinstance(place, ScalarNode) else "", message)
+        if not found:
+            key = ResourceKey(kind, metadata.get("namespace", ""), metadata["name"])
+            self._resources.append(ReadResource(key, resource, document, node.position))
+
+
+def _header(node: MappingNode, field: str) -> ScalarNode | None:
+    for key, value in node.entries:
+        if key.text.lower() == field.lower() and isinstance(value, ScalarNode) and value.text:
+            return value
+    return None
+
+
+def _list_items(node: MappingNode) -> Node | None:
+    kind = _header(node, "kind")
+    if kind is None or not kind.text.lower().endswith("list"):
+        return None
+    return next((value for key, value in node.entries if key.text.lower() == "items"), None)
+
+
+@functools.cache
+def _kinds_by_header() -> dict[tuple[str, str], Kind]:
+    return {(kind.api_version, kind.name.lower()): kind for kind in KINDS}
+
+
+def locate(node: Node, path: FieldPath) -> Node:
+    """The node at *path*, or the nearest one above it that was written."""
+    for part in path:
+        if isinstance(node, MappingNode) and isinstance(part, str):
+            spelled = [value for key, value in node.entries if key.text == part]
+            found = next(
+                iter(spelled or [value for key, value in node.entries if key.text.lower() == part.lower()]), None
+            )
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
+            found = node.items[part]
+        else:
+            found = None
+        if found is None:
+            return node
+        node = found
+    return node

@@ -1,0 +1,215 @@
+"""The command itself: its list, its options, its exit statuses."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import tortie as package
+from tortie.cli import logs
+from tortie.cli.datastore import open_store
+from tortie.cli.errors import CommandError, in_one_sentence
+from tortie.cli.main import COMMANDS, Source, cli, main
+from tortie.cli.settings import SYSTEM_STORE, Settings, default_store
+from tortie.datastore.store import UnavailableError
+
+Tortie = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def same_logging_afterwards() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tortie", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_help_lists_every_command_without_loading_one() -> None:
+    code = "import sys; from tortie.cli.main import cli; cli(['--help'], standalone_mode=False); print(sorted(m for m in sys.modules if m in {'sqlite3', 'yaml', 'rich', 'msgspec', 'asyncio'}))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"
+    for name, source in COMMANDS.items():
+        assert f"  {name} " in printed
+        assert source.summary.split()[0] in printed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_the_options_explained(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+
+
+def test_python_m_tortie_is_the_command() -> None:
+    done = run("version")
+    assert (done.returncode, done.stdout) == (0, f"tortie {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["get"], 2, "Missing argument 'KIND'"),
+        (["--datastore", "etcd://localhost", "get", "pods"], 1, "Error: etcd://localhost: etcd is not supported yet; use sqlite:///PATH or lab://NAME\n"),
+        (["--datastore", "postgres://x", "get", "pods"], 1, "Error: 'postgres://x' does not name a datastore; expected sqlite:///PATH or lab://NAME\n"),
+        (["--datastore", "sqlite:///no/such/file.db", "get", "pods"], 1, "Error: the datastore: "),
+        (["--datastore", "sqlite:///x", "--lab", "y", "get", "pods"], 2, "--datastore and --lab exclude each other"),
+        (["--lab", "no-such-lab", "get", "pods"], 1, "Error: "),
+    ],
+)  # fmt: skip
+def test_failures_are_told_on_standard_error_by_sentence_and_status(
+    arguments: list[str], status: int, message: str
+) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert status == 2 or done.stderr.count("\n") == 1
+
+
+@click.command()
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_command_exits_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(COMMANDS, "wait", Source(__name__, "interrupted", ""))  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "argv", ["tortie", "wait"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err.strip() == ""
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_talk_about() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tortie", "version"], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+# --- the datastore ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "url"),
+    [
+        (Settings(datastore="sqlite:///a"), {"TORTIE_DATASTORE": "sqlite:///b"}, "sqlite:///a"),
+        (Settings(lab="l"), {"TORTIE_DATASTORE": "sqlite:///b"}, "lab://l"),
+        (Settings(), {"TORTIE_DATASTORE": "sqlite:///b", "TORTIE_LAB": "c"}, "sqlite:///b"),
+        (Settings(), {"TORTIE_LAB": "c"}, "lab://c"),
+        (Settings(lab="l").over("sqlite:///d", None), {}, "sqlite:///d"),
+        (Settings(lab="l").over(None, None), {}, "lab://l"),
+    ],
+)
+def test_options_come_before_the_environment(settings: Settings, environment: dict[str, str], url: str) -> None:
+    assert settings.url(environment) == url
+
+
+def test_everybody_has_a_datastore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_store({}) == SYSTEM_STORE
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert default_store({}) == Path("/home/me/.local/state/tortie/tortie.db")
+    assert default_store({"XDG_STATE_HOME": "/state"}) == Path("/state/tortie/tortie.db")
+    assert Settings().url({"XDG_STATE_HOME": "/a b%"}) == "sqlite:///a%20b%25/tortie/tortie.db"
+
+
+def test_the_datastore_may_also_be_named_after_the_command(tortie: Tortie, tmp_path: Path) -> None:
+    pool = "{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: p}, spec: {cidr: 10.0.0.0/16}}"
+    tortie("apply", "-f", "-", "--datastore", f"sqlite://{tmp_path}/other/x.db", stdin=pool)
+    assert (
+        tortie("get", "pools", "-o", "name", "--datastore", f"sqlite://{tmp_path}/other/x.db").stdout
+        == "ippool.projectcalico.org/p\n"
+    )
+
+
+def test_only_a_writer_makes_a_datastore(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/deep/er/x.db"
+    with pytest.raises(UnavailableError):
+        open_store(url)
+    open_store(url, create=True).close()
+    open_store(url).close()
+
+
+def test_a_lab_is_joined_and_its_own_store_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    client = pytest.importorskip("tortie.lab.client")
+    open_store(f"sqlite://{tmp_path}/x.db", create=True).close()
+    joined: list[str] = []
+
+    def enter(name: str) -> str:
+        joined.append(name)
+        return f"sqlite://{tmp_path}/x.db"
+
+    monkeypatch.setattr(client, "enter_datastore", enter)
+    open_store("lab://mine").close()
+    assert joined == ["mine"]
+
+
+# --- errors and logs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UnavailableError("it is away"), "the datastore: it is away"),
+        (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_expected_failures_become_one_sentence(error: Exception, sentence: str) -> None:
+    with pytest.raises(CommandError) as caught, in_one_sentence():
+        raise error
+    assert caught.value.message == sentence
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), click.UsageError("x"), AssertionError("ours")])
+def test_other_exceptions_pass(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, in_one_sentence():
+        raise error
+    assert caught.value is error
+
+
+def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    logging.getLogger("tortie.x").info("a %s\nb", 1)
+    logging.getLogger("tortie.x").debug("not this")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logging.getLogger("tortie.x").exception("failed")
+    first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (first["level"], first["logger"], first["message"]) == ("info", "tortie.x", "a 1\nb")
+    assert first["time"].endswith("Z")
+    assert "ValueError: why" in second["exception"]
+
+
+def test_text_logs_say_level_and_logger(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning", "text")
+    logging.getLogger("tortie.x").warning("look")
+    assert "WARNING tortie.x: look" in capsys.readouterr().err
