@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from tortie.cli.errors import CommandError
 from tortie.datastore.store import Store
@@ -23,8 +23,6 @@ def open_store(url: str, *, create: bool = False) -> Store:
         case "etcd":
             raise CommandError(f"{url}: etcd is not supported yet; use sqlite:///PATH or lab://NAME")
         case "sqlite":
-            if create and parts.path:
-                Path(unquote(parts.path)).parent.mkdir(parents=True, exist_ok=True)
             try:
                 return urls.open_store(url, create=create)
             except urls.StoreURLError as error:
