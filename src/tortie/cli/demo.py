@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import click
 
 from tortie.cli.demo_text import render
+from tortie.cli.progress import progress
 from tortie.lab.client import Lab
 from tortie.lab.demo import Demo
+from tortie.lab.errors import DemoError
 from tortie.lab.matrix import FAMILIES, Cell, Matrix, expected
-from tortie.lab.runner import DemoError, Runner, StepResult, failure_folder, running
+from tortie.lab.runner import Runner, StepResult, failure_folder, running
 from tortie.lab.stars import STARS
 
 DEMOS = {demo.name: demo for demo in (STARS,)}
 
-Say = Callable[[str], None]
+
+class Wishes(NamedTuple):
+    """What the command line asks for."""
+
+    lab: str
+    only: int | None
+    """Show this step alone."""
+    as_json: bool
+    keep: bool
+    pause: bool
+
+    def say(self, text: str) -> None:
+        """Tell a person; standard output is kept free for JSON where that is asked for."""
+        click.echo(text, err=self.as_json)
 
 
 @click.group()
@@ -48,9 +64,14 @@ def _add(shown: Demo) -> None:
         if only_list:
             _print_steps(shown, output)
             return
-        pause = not no_pause and output == "text" and sys.stdin.isatty()
-        name = name or (shown.name if keep else f"{shown.name}-{os.getpid()}")
-        sys.exit(0 if _run(shown, name, step, output, keep, pause) else 1)
+        wishes = Wishes(
+            lab=name or (shown.name if keep else f"{shown.name}-{os.getpid()}"),
+            only=step,
+            as_json=output == "json",
+            keep=keep,
+            pause=not no_pause and output == "text" and sys.stdin.isatty(),
+        )
+        sys.exit(0 if _run(shown, wishes) else 1)
 
 
 def _help(shown: Demo) -> str:
@@ -69,53 +90,65 @@ for _shown in DEMOS.values():
     _add(_shown)
 
 
-def _run(shown: Demo, name: str, only: int | None, output: str, keep: bool, pause: bool) -> bool:
-    def say(text: str) -> None:
-        click.echo(text, err=output == "json")
-
-    say(f"{shown.title}\n")
+def _run(shown: Demo, wishes: Wishes) -> bool:
+    """Walk the demo in a lab of its own and print what it shows; whether all of it was as it should be."""
+    wishes.say(f"{shown.title}\n")
+    with progress("starting the lab") as tell:
+        lab = Lab.launch(wishes.lab, hosts=shown.hosts, progress=tell)
     results: list[StepResult] = []
-    with Lab.launch(name, hosts=shown.hosts, progress=lambda text: say(f"  {text}")) as lab:
+    with lab:
         try:
-            say("  starting the workloads")
-            with running(shown, lab) as runner:
-                results = _walk(shown, runner, only, pause, say)
+            with contextlib.ExitStack() as stack:
+                with progress("starting the workloads") as tell:
+                    tell("starting the workloads")
+                    runner = stack.enter_context(running(shown, lab))
+                results = _walk(shown, runner, wishes)
         except DemoError as error:
             click.echo(f"Error: {error}", err=True)
         ok = bool(results) and all(result.ok for result in results)
         if not ok:
-            folder = failure_folder(name)
+            folder = failure_folder(wishes.lab)
             lab.collect(folder)
             click.echo(f"The logs, rulesets and routes of every host are in {folder}", err=True)
-        if keep:
+        if wishes.keep:
             lab.detach()
-            say(f"\nThe lab is still up: export TORTIE_DATASTORE=lab://{name}; tortie lab down --name {name}")
-    if output == "json":
-        steps = [_as_json(shown, result) for result in results]
-        click.echo(json.dumps({"demo": shown.name, "ok": ok, "steps": steps}, indent=2))
-    elif ok:
-        say(f"\nAll {len(results)} measured matrices are as expected, in both families.")
+    _conclude(shown, wishes, results, ok=ok)
     return ok
 
 
-def _walk(shown: Demo, runner: Runner, only: int | None, pause: bool, say: Say) -> list[StepResult]:
+def _walk(shown: Demo, runner: Runner, wishes: Wishes) -> list[StepResult]:
     """Run the steps, showing each as soon as it is measured; stops at the first that is wrong."""
     results: list[StepResult] = []
     for number, step in enumerate(shown.steps, start=1):
-        if only is not None and number < only:
+        if wishes.only is not None and number < wishes.only:
             runner.skip_step(number)
             continue
-        if results and pause:
+        if results and wishes.pause:
             click.pause(info=f"\nPress Enter for step {number}: {step.title} ")
-        say(f"\nStep {number}: {step.title}\n  {step.text}")
+        wishes.say(f"\nStep {number}: {step.title}\n  {step.text}")
         for manifest in step.apply:
-            say(f"  $ tortie apply -f {manifest}")
-        result = runner.run_step(number)
+            wishes.say(f"  $ tortie apply -f {manifest}")
+        with progress("measuring who can reach whom"):
+            result = runner.run_step(number)
         results.append(result)
-        say(render(shown, result))
-        if number == only or not result.ok:
+        wishes.say(render(shown, result))
+        if number == wishes.only or not result.ok:
             break
     return results
+
+
+def _conclude(shown: Demo, wishes: Wishes, results: Sequence[StepResult], *, ok: bool) -> None:
+    if wishes.as_json:
+        steps = [_as_json(shown, result) for result in results]
+        click.echo(json.dumps({"demo": shown.name, "ok": ok, "steps": steps}, indent=2))
+    elif ok:
+        what = "The measured matrix is" if len(results) == 1 else f"All {len(results)} measured matrices are"
+        click.echo(f"\n{what} as expected, in both families.")
+    if wishes.keep:
+        wishes.say(
+            f"\nThe lab is still up. Its datastore: export TORTIE_DATASTORE=lab://{wishes.lab}\n"
+            f"`tortie lab down --name {wishes.lab}` removes it."
+        )
 
 
 def _print_steps(shown: Demo, output: str) -> None:

@@ -30,7 +30,7 @@ def render(demo: Demo, result: StepResult) -> str:
         f"{_WORDS[result.matrix[cell]]}, expected {_WORDS[wanted[cell]]}"
         for cell in result.wrong
     ]
-    return "\n".join(lines)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _matrix(demo: Demo, result: StepResult) -> Iterator[str]:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from tortie.lab.client import Lab
 from tortie.lab.demo import Demo, Manifest, Probe, Step
+from tortie.lab.errors import DemoError
 from tortie.lab.matrix import (
     FAMILIES,
     Answer,
@@ -40,10 +41,6 @@ ANSWERED_WITHIN_S = 12.0
 """How long to wait for answers that are new enough: a probe's period and time-out, several times over."""
 
 _POLL_S = 0.1
-
-
-class DemoError(Exception):
-    """The demo could not go on; the text says at what and why."""
 
 
 class StepResult(NamedTuple):

@@ -1,0 +1,91 @@
+"""What stands in a lab's datastore before anything else: the cluster, its hosts, their pools, blocks and BGP peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from tortie.ipam import block_key, new_block
+from tortie.lab import layout
+from tortie.lab.layout import HostLayout
+from tortie.model.blocks import BlockKey
+from tortie.model.defaults import for_storage
+from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.meta import ObjectMeta, Resource
+from tortie.model.policy import Action, Profile, ProfileSpec, Rule, Tier, TierSpec
+from tortie.model.topology import (
+    BGPConfiguration,
+    BGPConfigurationSpec,
+    BGPPeer,
+    BGPPeerSpec,
+    BlockAffinity,
+    ClusterInformation,
+    ClusterInformationSpec,
+    IPPool,
+    IPPoolSpec,
+    Node,
+    NodeBGPSpec,
+    NodeSpec,
+)
+
+_RESTART_TIME = f"{layout.RESTART_TIME_S}s"
+
+
+def entries(
+    hosts: Sequence[HostLayout], *, uid: Callable[[], str], creation_timestamp: str
+) -> tuple[tuple[str, bytes], ...]:
+    """The keys and values to write, in order, for a cluster of *hosts*; every resource gets a *uid* of its own."""
+    return (
+        *(
+            (_key(resource), for_storage(resource, uid=uid(), creation_timestamp=creation_timestamp))
+            for resource in _resources(hosts)
+        ),
+        *(entry for host in hosts for entry in _blocks(host)),
+    )
+
+
+def _resources(hosts: Sequence[HostLayout]) -> Iterator[Resource]:
+    yield ClusterInformation(
+        metadata=ObjectMeta(name="default"),
+        spec=ClusterInformationSpec(cluster_type="tortie-lab", datastore_ready=True),
+    )
+    yield Tier(metadata=ObjectMeta(name="default"), spec=TierSpec(order=1_000_000))
+    yield Tier(metadata=ObjectMeta(name="kube-admin"), spec=TierSpec(order=1_000, default_action="Pass"))
+    yield Tier(metadata=ObjectMeta(name="kube-baseline"), spec=TierSpec(order=10_000_000, default_action="Pass"))
+    allow = (Rule(action=Action.ALLOW),)
+    yield Profile(
+        metadata=ObjectMeta(name="projectcalico-default-allow"), spec=ProfileSpec(ingress=allow, egress=allow)
+    )
+    yield BGPConfiguration(
+        metadata=ObjectMeta(name="default"),
+        spec=BGPConfigurationSpec(as_number=layout.AS_NUMBER, node_mesh_max_restart_time=_RESTART_TIME),
+    )
+    for name, address in (("fabric-ipv4", layout.FABRIC_V4), ("fabric-ipv6", layout.FABRIC_V6)):
+        yield BGPPeer(
+            metadata=ObjectMeta(name=name),
+            spec=BGPPeerSpec(peer_ip=str(address), as_number=layout.AS_NUMBER, max_restart_time=_RESTART_TIME),
+        )
+    for name, cidr, length in (
+        ("ipv4", layout.POOL_V4, layout.BLOCK_LENGTH_V4),
+        ("ipv6", layout.POOL_V6, layout.BLOCK_LENGTH_V6),
+    ):
+        yield IPPool(metadata=ObjectMeta(name=name), spec=IPPoolSpec(cidr=cidr, block_size=length))
+    for host in hosts:
+        yield _node(host)
+
+
+def _node(host: HostLayout) -> Node:
+    bgp = NodeBGPSpec(ipv4_address=str(host.ipv4.network()), ipv6_address=str(host.ipv6.network()))
+    labels = {"kubernetes.io/hostname": str(host.name)}
+    return Node(metadata=ObjectMeta(name=host.name, labels=labels), spec=NodeSpec(bgp=bgp))
+
+
+def _blocks(host: HostLayout) -> Iterator[tuple[str, bytes]]:
+    for network in host.blocks:
+        yield BlockKey(host.name, network).path, msgspec.json.encode(BlockAffinity())
+        yield block_key(network), msgspec.json.encode(new_block(network, host.name))
+
+
+def _key(resource: Resource) -> str:
+    return ResourceKey(kind_of(resource), resource.metadata.namespace, resource.metadata.name).path

@@ -1,0 +1,167 @@
+"""The collector of the Stars demo: fetches every probe's status again and again, and serves them to the page that draws them.
+
+    GET /resources            {"resources": [{"id": "F", "url": "http://frontend.stars:80/status"}, ...]}
+    POST /resources           adds one
+    GET /responses            {"responses": {"F": {"url": ..., "statusCode": 200, "json": {...}}, "B": null},
+                               "fetches": {"F": {"url": ..., "reachable": true, "ipv4": true, "ipv6": true, "checked": {...}}, ...}}
+    GET /responses/example    sample data
+    GET /                     the page
+
+A resource is fetched once per family and period, and shown as answered over either; it is null when the last fetch failed in both, or
+was not JSON. ``fetches`` tells the families apart and when each last fetch began, in the form of a probe's targets.
+"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tortie.lab import http
+from tortie.lab.assets import asset
+from tortie.lab.program import add_common_options, run
+from tortie.lab.target import FAMILIES, Outcome, Prober, Target
+
+DEFAULT_RESOURCES = {
+    "F": "http://frontend.stars:80/status",
+    "B": "http://backend.stars:6379/status",
+    "C": "http://client.client:9000/status",
+}
+
+
+class ResourceError(ValueError):
+    """A resource's description that cannot be one."""
+
+
+class Collector:
+    """The resources, by id in the order in which they came, and the answers to requests about them."""
+
+    def __init__(self, resources: Mapping[str, str], prober: Prober) -> None:
+        self._prober = prober
+        self._targets: dict[str, Target] = {}
+        for name, url in resources.items():
+            self.add(name, url)
+
+    def add(self, name: str, url: str) -> None:
+        """Fetch one more resource from now on, or another one under a known id."""
+        if name in self._targets:
+            self._prober.forget(self._targets[name])
+        self._targets[name] = Target(url)
+        self._prober.watch(self._targets[name])
+
+    def handle(self, request: http.Request) -> http.Response:
+        path, _, _ = request.path.partition("?")
+        match request.method, path:
+            case "GET", "/resources":
+                return http.json_response(self.resources())
+            case "POST", "/resources":
+                return self._post(request.body)
+            case "GET", "/responses":
+                return http.json_response(self.responses())
+            case "GET", "/responses/example":
+                return http.json_response(EXAMPLE)
+            case "GET", _:
+                return asset(path)
+            case _:
+                return http.NOT_FOUND
+
+    def resources(self) -> dict[str, Any]:
+        return {"resources": [{"id": name, "url": target.url} for name, target in self._targets.items()]}
+
+    def responses(self) -> dict[str, Any]:
+        return {
+            "responses": {name: _response(target) for name, target in self._targets.items()},
+            "fetches": {name: target.as_json() for name, target in self._targets.items()},
+        }
+
+    def _post(self, body: bytes) -> http.Response:
+        try:
+            (name, url) = _resource(json.loads(body))
+        except ValueError as error:
+            return http.Response(400, f"{error}\n".encode(), "text/plain")
+        self.add(name, url)
+        return http.json_response({"id": name, "url": url}, status=201)
+
+
+def parse_resources(text: str) -> dict[str, str]:
+    """Read a resources file: a JSON array of ``{"id", "url"}``. ResourceError."""
+    try:
+        described = json.loads(text)
+    except ValueError as error:
+        raise ResourceError(f"not JSON: {error}") from error
+    if not isinstance(described, list):
+        raise ResourceError('expected an array of {"id": ..., "url": ...}')
+    return dict(_resource(item) for item in described)
+
+
+def _resource(described: Any) -> tuple[str, str]:
+    if not isinstance(described, dict) or not all(isinstance(described.get(key), str) for key in ("id", "url")):
+        raise ResourceError(f'expected {{"id": ..., "url": ...}} with text in both, got {described!r}')
+    return described["id"], described["url"]
+
+
+def _response(target: Target) -> dict[str, Any] | None:
+    """What the last fetch brought; IPv4's, where both families brought something."""
+    for family in FAMILIES:
+        outcome = target.outcomes.get(family)
+        if outcome is not None and (decoded := _decode(outcome)) is not None:
+            return {"url": target.url, "statusCode": outcome.status, "json": decoded}
+    return None
+
+
+def _decode(outcome: Outcome) -> Any:
+    if outcome is None:
+        return None
+    try:
+        return json.loads(outcome.body)
+    except ValueError:
+        return None
+
+
+def _example() -> dict[str, Any]:
+    """Everybody is up; F reaches B, C reaches F."""
+
+    def status(reached: str) -> dict[str, Any]:
+        targets = [{"url": url, "reachable": name in reached} for name, url in DEFAULT_RESOURCES.items()]
+        return {"status": {"targets": targets}}
+
+    reached = {"F": "FB", "B": "B", "C": "FC"}
+    return {
+        "responses": {
+            name: {"url": url, "statusCode": 200, "json": status(reached[name])}
+            for name, url in DEFAULT_RESOURCES.items()
+        }
+    }
+
+
+EXAMPLE = _example()
+
+
+# --- the program -----------------------------------------------------------------------------------------------------------
+
+
+def _parse(argv: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(prog="collector", description="Fetches what probes tell and serves it to the page.")
+    add_common_options(parser, port=9001)
+    parser.add_argument("--http-request-seconds", type=float, default=5, help="how often to fetch (default: 5)")
+    parser.add_argument("--resources-file", type=Path, help='JSON array of {"id": ..., "url": ...}')
+    return parser.parse_args(argv)
+
+
+async def _collect(options: Namespace) -> None:
+    resources = parse_resources(options.resources_file.read_text()) if options.resources_file else DEFAULT_RESOURCES
+    collector = Collector(resources, Prober(options.http_request_seconds, options.say))
+    server = await http.serve(collector.handle, options.http_address, options.http_port)
+    await server.serve_forever()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run until ended by a signal."""
+    options = _parse(argv)
+    run(options, lambda: _collect(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""One host of a lab: its namespaces, its agent, and what can be asked of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tortie.bird.control import BirdError, listener_pid
+from tortie.lab import layout, mounts, namespaces, wiring
+from tortie.lab.layout import HostLayout
+from tortie.lab.processes import Process, process_state
+from tortie.net import MAC, Address
+
+
+class Host:
+    """A running host. Whether its BIRD runs is the agent's business; what became of it can be seen here."""
+
+    def __init__(self, host: HostLayout) -> None:
+        self.layout = host
+        self.name = host.name
+        for name, _ in mounts.OWN_FOLDERS:
+            (host.folder / name).mkdir(parents=True)
+        (layout.LOGS / host.name).symlink_to(host.folder / "log")
+        mounts.write_own_files(host.folder)
+        self.space = namespaces.Space.create(host.name, self._arrange)
+        mounts.name_network(host.name, self.space.net)
+        self.agent: Process | None = None
+
+    def _arrange(self) -> None:
+        mounts.arrange_member(self.layout.folder, is_host=True)
+        wiring.set_sysctls(forwards=True)
+
+    def wire(self) -> None:
+        """Configure its end of the link to the fabric, which the fabric has made."""
+        wiring.run(self.name, wiring.host_lines(self.layout))
+
+    def start_agent(self, *, supervise_bird: bool) -> None:
+        """Start the agent, which starts BIRD."""
+        argv = [sys.executable, "-m", "tortie", "agent", "run", "--node", self.name]
+        argv += ["--datastore", layout.DATASTORE_URL]
+        argv += ["--bgp-connect-delay", "1"]  # the reference's seconds of patience would be most of a lab's start
+        argv += [] if supervise_bird else ["--no-supervise", "bird"]
+        self.agent = Process.start(self.space, argv, self.log("agent"), _agent_environment())
+
+    def log(self, name: str) -> Path:
+        """Where *name*, the agent or a workload, writes."""
+        return self.layout.logs / f"{name}.log"
+
+    @property
+    def agent_state(self) -> str:
+        return "not started" if self.agent is None else self.agent.state
+
+    @property
+    def bird_state(self) -> str:
+        pid = self.bird
+        return "not running" if pid is None else process_state(pid)
+
+    @property
+    def bird(self) -> int | None:
+        """The process id of its BIRD; None if none runs."""
+        try:
+            return listener_pid(self.control)
+        except BirdError:
+            return None
+
+    @property
+    def control(self) -> Path:
+        """BIRD's control socket."""
+        return self.layout.run / "bird.ctl"
+
+    def is_gated_open(self, ifname: str) -> bool:
+        """Whether the agent says that the policy of the endpoint at *ifname* is in the kernel."""
+        return (self.layout.run / "endpoint-status" / ifname).exists()
+
+    def add_link(self, ifname: str, network: str, mac: MAC, addresses: tuple[Address, ...]) -> None:
+        """Join the workload in the network namespace called *network* to this host; WiringError."""
+        wiring.run(self.name, wiring.workload_link_lines(ifname, network, mac))
+        wiring.run(network, wiring.workload_lines(addresses))
+
+
+def _agent_environment() -> dict[str, str]:
+    """What an agent gets of the environment: what its interpreter needs to find it."""
+    return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}

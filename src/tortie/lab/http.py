@@ -1,0 +1,159 @@
+"""As much HTTP/1.1 as probe and collector need: one request and one answer per connection, then it is closed (RFC 9112 §9.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_MAX_HEAD = 1 << 16
+_MAX_BODY = 1 << 20
+_IDLE_S = 10.0
+"""A client that has not sent its request by then is not waited for."""
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    """With the query, as it was sent."""
+    body: bytes = b""
+
+
+class Response(NamedTuple):
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+
+
+Handler = Callable[[Request], Response]
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    return Response(status, json.dumps(value).encode())
+
+
+NOT_FOUND = Response(404, b"not found\n", "text/plain")
+
+
+class HTTPError(Exception):
+    """What was received is not HTTP, or too large."""
+
+
+class _Server(asyncio.Protocol):
+    """One connection. A protocol, not streams: hundreds of short connections a second must not disturb what is measured."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._timeout = asyncio.get_running_loop().call_later(_IDLE_S, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        try:
+            request = parse_request(self._received)
+        except HTTPError:
+            self._answer(Response(400, b"bad request\n", "text/plain"))
+        else:
+            if request is not None:
+                self._answer(self._handler(request))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._timeout.cancel()
+
+    def _answer(self, response: Response) -> None:
+        self._transport.write(format_response(response))
+        self._transport.close()
+
+
+def parse_request(received: bytes) -> Request | None:
+    """The request in what was *received* so far; None while it is incomplete. HTTPError if it cannot become one."""
+    head, separator, body = received.partition(b"\r\n\r\n")
+    if len(received) > _MAX_HEAD:
+        raise HTTPError("the request is too large")
+    if not separator:
+        return None
+    line, *fields = head.decode("latin-1").split("\r\n")
+    words = line.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        raise HTTPError(f"{line!r} is not a request line")
+    length = _content_length(fields) or 0
+    return Request(words[0], words[1], body[:length]) if len(body) >= length else None
+
+
+def format_response(response: Response) -> bytes:
+    """What goes over the wire."""
+    head = (
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n"
+        f"Content-Type: {response.content_type}\r\nContent-Length: {len(response.body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + response.body
+
+
+def _content_length(fields: list[str]) -> int | None:
+    for field in fields:
+        name, _, value = field.partition(":")
+        if name.strip().lower() == "content-length":
+            if not value.strip().isdigit():
+                raise HTTPError(f"{field!r} is not a length")
+            return int(value)
+    return None
+
+
+async def serve(handler: Handler, address: str, port: int) -> asyncio.Server:
+    """Answer at *address* and *port*; ``0.0.0.0`` stands for every address of both families. OSError."""
+    loop = asyncio.get_running_loop()
+    listener = await asyncio.to_thread(listen, address, port)
+    return await loop.create_server(lambda: _Server(handler), sock=listener)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket; for "any address" one of both families, if the machine has both."""
+    if address in ("", "0.0.0.0", "::") and socket.has_dualstack_ipv6():
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, port), family=family, backlog=1024)
+
+
+async def get(url: str, family: socket.AddressFamily) -> Response:
+    """Fetch *url* over one address family; OSError, HTTPError. Whoever calls it bounds the time."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise HTTPError(f"{url!r} is not a URL such as http://backend.stars:6379/status")
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80, family=family, limit=_MAX_BODY)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
+        return await _read_response(reader)
+    finally:
+        writer.transport.abort()  # all has been read; nothing to flush, nothing to wait for
+
+
+async def _read_response(reader: asyncio.StreamReader) -> Response:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+        words = line.split(" ")
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+            raise HTTPError(f"{line!r} is not a status line")
+        length = _content_length(fields)
+        body = await _read_to_end(reader) if length is None else await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        raise HTTPError("the answer ended in the middle") from error
+    return Response(int(words[1]), body)
+
+
+async def _read_to_end(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while part := await reader.read(_MAX_BODY):
+        body += part
+        if len(body) > _MAX_BODY:
+            raise HTTPError("the answer is too large")
+    return body

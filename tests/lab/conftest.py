@@ -1,0 +1,88 @@
+"""Labs for tests, and what of one is left on the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tortie.lab import client
+from tortie.lab.client import Lab
+
+Tortie = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="module")
+def shared_name() -> str:
+    return f"t-{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A lab's name that nobody else uses; a lab that is left under it is ended."""
+    unique = f"t-{uuid.uuid4().hex[:10]}"
+    yield unique
+    if unique in client.names():
+        Lab.find(unique).down()
+
+
+@pytest.fixture(scope="session")
+def tortie() -> Tortie:
+    """Run ``tortie`` as a user would, and wait for it."""
+
+    def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tortie", *arguments]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start ``tortie`` and do not wait for it; what still runs at the end of the test is killed, and with it its labs.
+
+    With ``merged``, standard error comes with standard output.
+    """
+    running: list[subprocess.Popen[str]] = []
+
+    def start_tortie(*arguments: str, merged: bool = False) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tortie", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            text=True,
+            env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"},
+        )
+        running.append(process)
+        return process
+
+    yield start_tortie
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def machine_unchanged() -> Iterator[None]:
+    """This machine's own links, mounts and named network namespaces are afterwards what they were."""
+
+    def seen() -> tuple[list[str], list[str], list[str]]:
+        links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout.splitlines()
+        mounts = [line.split(" - ")[0] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        netns = Path("/run/netns")
+        return links, mounts, sorted(entry.name for entry in netns.iterdir()) if netns.exists() else []
+
+    before = seen()
+    yield
+    assert seen() == before
