@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hypothesis import strategies as st
 
@@ -127,13 +127,38 @@ def statements(draw: st.DrawFn, chains: Sequence[str], maps: Sequence[str]) -> t
     return (*draw(st.lists(going_on, max_size=2)), *([last] if last else []))
 
 
+def family_named(match: Match) -> Family | None:
+    match match:
+        case NetsMatch(nets=nets):
+            return nets[0].family
+        case FamilyMatch(family) | SetMatch(family=family) | PortSetMatch(family=family) | ICMPTypeMatch(family=family):
+            return family
+        case _:
+            return None
+
+
+def agreeing(groups: Iterable[tuple[Match, ...]]) -> tuple[Match, ...]:
+    """Those of *groups* that do not contradict one before: a rule names one family and one protocol at most.
+
+    No compiler writes others, for they match nothing, and nft 1.0.6 aborts when it has to list them.
+    """
+    taken: tuple[Match, ...] = ()
+    for group in groups:
+        together = (*taken, *group)
+        families_named = {family for match in together if (family := family_named(match))}
+        named = {match.protocol for match in together if isinstance(match, ProtocolMatch) and not match.negate}
+        if len(families_named) < 2 and len(named) < 2:
+            taken = together
+    return taken
+
+
 @st.composite
 def rules(
     draw: st.DrawFn, sets: Sequence[SetDeclaration] = (), chains: Sequence[str] = (), maps: Sequence[str] = ()
 ) -> Rule:
     """A rule that refers to these objects only. ``NoTrack`` is for raw chains, so not among them."""
-    found = [match for group in draw(st.lists(matches(sets), max_size=3)) for match in group]
-    return Rule(tuple(found), draw(statements(chains, maps)), draw(texts))
+    groups = draw(st.lists(matches(sets), max_size=3))
+    return Rule(agreeing(groups), draw(statements(chains, maps)), draw(texts))
 
 
 def elements(declaration: SetDeclaration) -> st.SearchStrategy[frozenset[Element]]:
