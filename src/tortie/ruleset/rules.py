@@ -1,0 +1,222 @@
+"""A rule of a host's policies → rules of the ruleset that together do the same.
+
+A kernel rule is a conjunction; a policy's rule is more, so it becomes several:
+
+- one per family where anything in it belongs to a family: addresses, sets, ICMP. A net of one family anywhere takes the rule
+  out of the other; a rule about neither is one rule for both.
+- one per alternative of a side's ports: numbered ports are one match however many they are, each named-port set is one.
+- both sides with alternatives would multiply, so then a mark bit remembers that the source side has matched, and the rules
+  add up: the result is linear in the rule's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias, assert_never
+
+from tortie.calc.hoststate import HostRule, ICMPMatch, IPSetId, PeerMatch, PortRange
+from tortie.model.policy import Action
+from tortie.net import ICMP, ICMPV6, Family, Network
+from tortie.ruleset import marks
+from tortie.ruleset.values import (
+    Accept,
+    Drop,
+    FamilyMatch,
+    ICMPTypeMatch,
+    LogPacket,
+    Match,
+    NetsMatch,
+    PortSetMatch,
+    PortsMatch,
+    ProtocolMatch,
+    Range,
+    Return,
+    Rule,
+    SetMatch,
+    Side,
+    Statement,
+)
+
+SetNames: TypeAlias = Callable[[IPSetId, Family], str]
+"""What the kernel's set for one family of an IP set is called."""
+
+_Matches: TypeAlias = tuple[Match, ...]
+_ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
+
+
+def compile_rule(rule: HostRule, statements: tuple[Statement, ...], set_names: SetNames, comment: str) -> list[Rule]:
+    """The rules that do *statements* for the packets that *rule* matches; none, if it can match no packet.
+
+    Each packet meets *statements* at least once if it matches, and if they end with a verdict, exactly once.
+    """
+    numbered = any((*peer.ports, *peer.not_ports) for peer in _peers(rule))
+    assert not numbered or (rule.protocol is not None and rule.protocol.has_ports), (
+        f"{rule} has ports and no protocol that has"
+    )
+    compiled: list[Rule] = []
+    for family in _families(rule):
+        matches = _matches_without_ports(rule, family, set_names)
+        sources = _port_alternatives(rule.source, Side.SOURCE, family, set_names)
+        destinations = _port_alternatives(rule.destination, Side.DESTINATION, family, set_names)
+        compiled += _expand(matches, sources, destinations, statements, comment)
+    return compiled
+
+
+def action_statements(action: Action, log_prefix: str) -> tuple[Statement, ...]:
+    """What an action does in a policy's chain."""
+    match action:
+        case Action.ALLOW:
+            return (Accept(),)
+        case Action.DENY:
+            return (Drop(),)
+        case Action.PASS:
+            return (marks.set_bit(marks.PASS), Return())
+        case Action.LOG:
+            return (LogPacket(f"{log_prefix}: "),)
+        case _:
+            assert_never(action)
+
+
+def matches_everything(rule: HostRule) -> bool:
+    """Whether the rule has no criterion at all."""
+    return rule == HostRule(action=rule.action)
+
+
+# --- families -------------------------------------------------------------------------------------------------------------
+
+
+def _families(rule: HostRule) -> tuple[Family | None, ...]:
+    """The families that the rule has to be written for; (None,): for both at once; (): it can match no packet."""
+    nets = [net.family for peer in _peers(rule) for net in (*peer.nets, *peer.not_nets)]
+    has_sets = any((*p.sets, *p.not_sets, *p.port_sets, *p.not_port_sets) for p in _peers(rule))
+    has_icmp = rule.icmp is not None or rule.not_icmp is not None or rule.protocol in (ICMP, ICMPV6)
+    if rule.family is None and not nets and not has_sets and not has_icmp:
+        return (None,)
+    return tuple(family for family in Family if _may_match(rule, family))
+
+
+def _may_match(rule: HostRule, family: Family) -> bool:
+    if rule.family not in (None, family):
+        return False
+    if rule.protocol == _ICMP_OF[_other(family)]:
+        return False
+    if (rule.icmp or rule.not_icmp) and rule.protocol not in (None, _ICMP_OF[family]):
+        return False
+    lists = [nets for peer in _peers(rule) for nets in (peer.nets, peer.not_nets) if nets]
+    return all(any(net.family is family for net in nets) for nets in lists)
+
+
+def _other(family: Family) -> Family:
+    return Family.V6 if family is Family.V4 else Family.V4
+
+
+def _peers(rule: HostRule) -> tuple[PeerMatch, PeerMatch]:
+    return rule.source, rule.destination
+
+
+# --- matches --------------------------------------------------------------------------------------------------------------
+
+
+def _matches_without_ports(rule: HostRule, family: Family | None, set_names: SetNames) -> _Matches:
+    """All criteria but the ports that are alternatives.
+
+    Cheap matches first, sets last; the family is spelled out where no other match implies it.
+    """
+    matches = [*_protocol_matches(rule, family)]
+    for side, peer in ((Side.SOURCE, rule.source), (Side.DESTINATION, rule.destination)):
+        if peer.not_ports:
+            matches.append(PortsMatch(side, _ranges(peer.not_ports), negate=True))
+    if family is None:
+        return tuple(matches)
+    for side, peer in ((Side.SOURCE, rule.source), (Side.DESTINATION, rule.destination)):
+        matches += _address_matches(side, peer, family, set_names)
+    if not any(isinstance(match, (NetsMatch, SetMatch, PortSetMatch, ICMPTypeMatch)) for match in matches):
+        matches.insert(0, FamilyMatch(family))
+    return tuple(matches)
+
+
+def _protocol_matches(rule: HostRule, family: Family | None) -> Iterator[Match]:
+    icmp = [(match, negate) for match, negate in ((rule.icmp, False), (rule.not_icmp, True)) if match is not None]
+    protocol = _ICMP_OF[family] if icmp and family is not None else rule.protocol
+    if protocol is not None:
+        yield ProtocolMatch(protocol)
+    if rule.not_protocol is not None:
+        yield ProtocolMatch(rule.not_protocol, negate=True)
+    if family is not None:
+        for match, negate in icmp:
+            yield _icmp_match(match, family, negate=negate)
+
+
+def _icmp_match(match: ICMPMatch, family: Family, *, negate: bool) -> ICMPTypeMatch:
+    return ICMPTypeMatch(family, match.type, match.code, negate)
+
+
+def _address_matches(side: Side, peer: PeerMatch, family: Family, set_names: SetNames) -> Iterator[Match]:
+    nets, not_nets = _nets_of(peer.nets, family), _nets_of(peer.not_nets, family)
+    if nets:
+        yield NetsMatch(side, nets)
+    if not_nets:
+        yield NetsMatch(side, not_nets, negate=True)
+    for set_id in peer.sets:
+        yield SetMatch(side, family, set_names(set_id, family))
+    for set_id in peer.not_sets:
+        yield SetMatch(side, family, set_names(set_id, family), negate=True)
+    for set_id in peer.not_port_sets:
+        yield PortSetMatch(side, family, set_names(set_id, family), negate=True)
+
+
+def _nets_of(nets: Iterable[Network], family: Family) -> tuple[Network, ...]:
+    return maximal(net for net in nets if net.family is family)
+
+
+def maximal(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """*networks* without those that lie within another, sorted."""
+    kept: list[Network] = []
+    for network in sorted(set(networks)):
+        # Sorted by address, then length: what contains a network comes before it, and only the last one kept can.
+        if not kept or not kept[-1].contains(network):
+            kept.append(network)
+    return tuple(kept)
+
+
+def _ranges(ports: Iterable[PortRange]) -> tuple[Range, ...]:
+    """The same ports as ranges that are sorted and do not touch."""
+    merged: list[Range] = []
+    for first, last in sorted(ports):
+        if merged and first <= merged[-1].last + 1:
+            merged[-1] = Range(merged[-1].first, max(last, merged[-1].last))
+        else:
+            merged.append(Range(first, last))
+    return tuple(merged)
+
+
+# --- alternatives -----------------------------------------------------------------------------------------------------------
+
+
+def _port_alternatives(peer: PeerMatch, side: Side, family: Family | None, set_names: SetNames) -> list[_Matches]:
+    """What the ports of one side may be; one empty alternative if they are not asked for."""
+    alternatives: list[_Matches] = []
+    if peer.ports:
+        alternatives.append((PortsMatch(side, _ranges(peer.ports)),))
+    if family is not None:
+        alternatives += [(PortSetMatch(side, family, set_names(set_id, family)),) for set_id in peer.port_sets]
+    return alternatives or [()]
+
+
+def _expand(
+    matches: _Matches,
+    sources: list[_Matches],
+    destinations: list[_Matches],
+    statements: tuple[Statement, ...],
+    comment: str,
+) -> Iterator[Rule]:
+    if len(sources) == 1 or len(destinations) == 1:
+        for source in sources:
+            for destination in destinations:
+                yield Rule((*matches, *source, *destination), statements, comment)
+        return
+    yield Rule((), (marks.clear_bits(marks.ALTERNATIVE),), comment)
+    for source in sources:
+        yield Rule((*matches, *source), (marks.set_bit(marks.ALTERNATIVE),), comment)
+    for destination in destinations:
+        yield Rule((*matches, marks.has_bit(marks.ALTERNATIVE), *destination), statements, comment)

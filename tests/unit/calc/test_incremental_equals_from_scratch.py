@@ -1,0 +1,144 @@
+"""The incremental contract: output depends on the current state only, never on the way to it."""
+
+from random import Random
+
+import pytest
+from calc_resources import HOST, Host, endpoint, global_policy, key_of, policy, profile, tier
+
+from tortie.calc import Calculation, HostState, apply
+from tortie.model.kinds import ResourceKey
+from tortie.model.meta import HostName, Resource
+from tortie.model.updates import ResourceUpdate
+from tortie.testing.clusters import random_cluster
+
+State = dict[ResourceKey, Resource]
+
+
+def state_of(*resources: Resource) -> State:
+    return {key_of(resource): resource for resource in resources}
+
+
+def from_scratch(state: State, host: HostName) -> HostState:
+    calculation = Calculation(host)
+    for key, value in state.items():
+        calculation.update(ResourceUpdate(key, value, 1))
+    calculation.in_sync()
+    return apply(HostState(), calculation.flush())
+
+
+class Walk:
+    """A calculation led through states by updates that are shuffled, repeated, reverted, squashed or flushed one by one."""
+
+    def __init__(self, rng: Random, host: HostName) -> None:
+        self._rng = rng
+        self._calculation = Calculation(host)
+        self._calculation.in_sync()
+        self._known: State = {}
+        self.host_state = HostState()
+
+    def go(self, target: State) -> None:
+        updates = [(key, target.get(key)) for key in {**self._known, **target}]
+        self._rng.shuffle(updates)
+        # Some detours: a key that is shown absent, or as it was, before it is what it is.
+        detours = [
+            (key, self._rng.choice((None, self._known.get(key)))) for key, _ in updates if self._rng.random() < 0.2
+        ]
+        flush_often = self._rng.random() < 0.5
+        for key, value in [*detours, *updates]:
+            self._calculation.update(ResourceUpdate(key, value, 1))
+            if flush_often and self._rng.random() < 0.5:
+                self.flush()
+        self._known = target
+
+    def flush(self) -> None:
+        self.host_state = apply(self.host_state, self._calculation.flush())
+
+
+def random_states(rng: Random) -> list[State]:
+    """Clusters, and mixtures of two: some resources of one, some of the other."""
+    clusters = [state_of(*random_cluster(rng, hosts=2).calico()) for _ in range(3)]
+    for _ in range(3):
+        one, other = rng.sample(clusters, 2)
+        mixed = {**one, **other}
+        kept = rng.sample(sorted(mixed, key=str), rng.randint(0, len(mixed)))
+        clusters.append({key: mixed[key] for key in kept})
+    rng.shuffle(clusters)
+    return clusters
+
+
+@pytest.mark.parametrize("first_seed", range(0, 320, 80))
+def test_any_way_through_random_states_ends_like_a_fresh_start(first_seed):
+    for seed in range(first_seed, first_seed + 80):
+        rng = Random(seed)
+        walk = Walk(rng, HostName("host-1"))
+        for target in random_states(rng):
+            walk.go(target)
+            walk.flush()
+            expected = from_scratch(target, HostName("host-1"))
+            assert walk.host_state == expected, f"seed {seed}"
+            assert str(walk.host_state) == str(expected), f"seed {seed}"
+        walk.go({})
+        walk.flush()
+        assert walk.host_state == HostState(), f"seed {seed}"
+
+
+# --- named states ---------------------------------------------------------------------------------------------------------------
+
+TO_A = {"action": "Allow", "source": {"selector": "has(a)"}, "destination": {"ports": ["web"]}, "protocol": "TCP"}
+WEB = (("web", "TCP", 80),)
+LOCAL = endpoint("w", "10.0.0.1", labels={"a": ""}, profiles=("one", "two"), ports=WEB)
+
+SEQUENCE = {
+    "empty": state_of(),
+    "one endpoint": state_of(LOCAL),
+    "a policy before its tier": state_of(LOCAL, global_policy("t.p", tier="t", ingress=[TO_A])),
+    "its tier": state_of(LOCAL, global_policy("t.p", tier="t", ingress=[TO_A]), tier("t", 10, "Pass")),
+    "two policies": state_of(
+        LOCAL, global_policy("t.p", tier="t", ingress=[TO_A]), policy("q", ingress=[TO_A]), tier("t", 10)
+    ),
+    "the same policy elsewhere": state_of(LOCAL, global_policy("t.p", tier="u", order=5, egress=[TO_A]), tier("t", 10)),
+    "the endpoint on another host": state_of(
+        endpoint("w", "10.0.0.1", node="there", labels={"a": ""}, profiles=("one",), ports=WEB),
+        endpoint("x", "10.0.0.2"),
+        policy("q", ingress=[TO_A]),
+    ),
+    "two share an address": state_of(LOCAL, endpoint("x", "10.0.0.1", labels={"a": ""}), policy("q", ingress=[TO_A])),
+    "other addresses and ports": state_of(
+        endpoint("w", "10.0.0.9", "fd00::9", labels={"a": ""}, profiles=("two",), ports=(("web", "TCP", 81),)),
+        policy("q", ingress=[TO_A]),
+    ),
+    "a profile's labels select": state_of(
+        endpoint("w", "10.0.0.1", profiles=("one",), ports=WEB), profile("one", {"a": "1"}), policy("q", ingress=[TO_A])
+    ),
+    "a profile with rules": state_of(LOCAL, profile("one", ingress=[TO_A]), profile("two", {"b": "2"})),
+}
+ORDERS = {
+    "forwards": list(SEQUENCE),
+    "backwards": list(reversed(SEQUENCE)),
+    "there and back": [*SEQUENCE, *reversed(SEQUENCE)],
+    **{f"shuffled {seed}": Random(seed).sample(list(SEQUENCE), len(SEQUENCE)) for seed in range(5)},
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("skipping", [False, True], ids=["flushed at every state", "some states skipped"])
+def test_a_sequence_of_named_states_in_any_order(order, skipping):
+    rng = Random(1)
+    walk = Walk(rng, HOST)
+    for name in order:
+        walk.go(SEQUENCE[name])
+        if skipping and rng.random() < 0.5:
+            continue
+        walk.flush()
+        assert walk.host_state == from_scratch(SEQUENCE[name], HOST), name
+
+
+def test_the_named_states_differ():
+    assert len({str(from_scratch(state, HOST)) for state in SEQUENCE.values()}) == len(SEQUENCE)
+
+
+def test_a_host_can_be_led_back_to_nothing():
+    resources = list(SEQUENCE["two policies"].values())
+    host = Host(*resources)
+    host.remove(*resources)
+    assert host.state == HostState()
