@@ -84,7 +84,7 @@ def knocker(lab: Lab) -> Iterator[Knocker]:
     running.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start_bird(lab: Lab) -> Iterator[Callable[[], None]]:
     """Start BIRD as an operator would on that host, with the configuration that the agent wrote."""
     started: list[subprocess.Popen[bytes]] = []
