@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tortie.lab import client
 from tortie.lab.client import Lab
+from tortie.lab.runner import failure_folder
 
 Tortie = Callable[..., "subprocess.CompletedProcess[str]"]
+Launch = Callable[..., Lab]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -30,6 +33,26 @@ def name() -> Iterator[str]:
     yield unique
     if unique in client.names():
         Lab.find(unique).down()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport]:
+    """Keep the logs, rulesets and routes of the labs that are up when a test fails, and name the folder in its report."""
+    report = yield
+    if report.failed and call.when == "call":
+        for name in client.names():
+            if name.startswith("t-"):
+                folder = failure_folder(name)
+                Lab.find(name).collect(folder)
+                report.sections.append(("evidence", f"logs, rulesets and routes of lab {name}: {folder}"))
+    return report
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """``Lab.launch`` for labs that end with the test, after its evidence was kept."""
+    with contextlib.ExitStack() as labs:
+        yield lambda *arguments, **options: labs.enter_context(Lab.launch(*arguments, **options))
 
 
 @pytest.fixture(scope="session")

@@ -68,14 +68,14 @@ def test_cleanup_is_refused_while_an_agent_runs(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
-def test_rules_routes_and_bird_stay_when_the_agent_ends(shared_name: str, number: int) -> None:
-    with Lab.launch(f"{shared_name}-{number}", hosts=1) as lab:
-        before = table(lab)
-        lab.signal("host1", "agent", number)
-        eventually(lambda: agent_state(lab) != "running", "the agent ends")
-        assert "wl-from" in before
-        assert table(lab) == before
-        assert lab.status()["hosts"][0]["bird"] == "running"
+def test_rules_routes_and_bird_stay_when_the_agent_ends(launch, name: str, number: int) -> None:
+    lab = launch(name, hosts=1)
+    before = table(lab)
+    lab.signal("host1", "agent", number)
+    eventually(lambda: agent_state(lab) != "running", "the agent ends")
+    assert "wl-from" in before
+    assert table(lab) == before
+    assert lab.status()["hosts"][0]["bird"] == "running"
 
 
 def test_cleanup_removes_everything_of_ours(lab: Lab) -> None:

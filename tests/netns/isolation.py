@@ -66,8 +66,10 @@ def _run_child(body: Callable[[], None], writer: int) -> None:
     except BaseException:  # noqa: BLE001 - it is told to the parent
         text = traceback.format_exc()
     finally:
-        os.write(writer, text.encode())
-        os._exit(status)
+        try:
+            os.write(writer, text.encode())
+        finally:
+            os._exit(status)
 
 
 def _enter() -> None:

@@ -31,6 +31,9 @@ class Response(NamedTuple):
 
 Handler = Callable[[Request], Response]
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted: hundreds of knocks a second must not be lost to a busy moment."""
+
 
 def json_response(value: object, status: int = 200) -> Response:
     return Response(status, json.dumps(value).encode())
@@ -111,15 +114,15 @@ async def serve(handler: Handler, address: str, port: int) -> asyncio.Server:
     """Answer at *address* and *port*; ``0.0.0.0`` stands for every address of both families. OSError."""
     loop = asyncio.get_running_loop()
     listener = await asyncio.to_thread(listen, address, port)
-    return await loop.create_server(lambda: _Server(handler), sock=listener)
+    return await loop.create_server(lambda: _Server(handler), sock=listener, backlog=BACKLOG)
 
 
 def listen(address: str, port: int) -> socket.socket:
     """A listening socket; for "any address" one of both families, if the machine has both."""
     if address in ("", "0.0.0.0", "::") and socket.has_dualstack_ipv6():
-        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family, backlog=1024)
+    return socket.create_server((address, port), family=family, backlog=BACKLOG)
 
 
 async def get(url: str, family: socket.AddressFamily) -> Response:
