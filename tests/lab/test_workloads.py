@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,50 @@ def test_run_makes_a_labelled_workload_and_logs_show_its_output(lab: Lab, apply:
     assert "t/web" in tortie("lab", "status", "--name", lab.name).stdout
     assert tortie("lab", "exec", "t/web", "--name", lab.name, "--", "sh", "-c", "exit 5").returncode == 5
     apply()
+
+
+LISTENER = """
+import socket
+listener = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+listener.bind(("::", 5000))
+while True:
+    text, source = listener.recvfrom(100)
+    print("heard", text.decode(), "from", source[0], flush=True)
+"""
+
+SPEAKER = """
+import socket, sys
+target, *sources = sys.argv[1:]
+family = socket.AF_INET6 if ":" in target else socket.AF_INET
+for text, source in zip(("spoofed", "genuine"), sources):
+    speaker = socket.socket(family, socket.SOCK_DGRAM)
+    speaker.setsockopt(socket.SOL_IP, 15, 1)  # IP_FREEBIND: any address at all, in both families,
+    speaker.setsockopt(socket.SOL_IP, 19, 1)  # and IP_TRANSPARENT, without which IPv4 does not route it
+    speaker.bind((source, 0))
+    speaker.sendto(text.encode(), (target, 5000))
+"""
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("host", ["host1", "host2"], ids=["on the same host", "on another host"])
+def test_a_workload_cannot_send_from_another_s_address(lab: Lab, apply: Apply, family: str, host: str) -> None:
+    apply(
+        pod("liar", "sleep", "60", host="host1"),
+        pod("victim", "sleep", "60", host="host1"),
+        pod("listener", sys.executable, "-c", LISTENER, host=host),
+    )
+    liar, victim, listener = wait_for(lab, "Running", "liar", "victim", "listener")
+    speak = [sys.executable, "-c", SPEAKER, listener[family], victim[family], liar[family]]
+
+    def heard() -> str:
+        assert lab.exec("t/liar", speak) == 0
+        with lab.logs("t/listener") as logs:
+            return "".join(file.read().decode() for file in logs.values())
+
+    text = eventually(lambda: "genuine" in (found := heard()) and found, "the listener hears what is genuine")
+    assert "spoofed" not in text
+
+
+def test_programs_in_a_lab_see_the_machine_s_own_files(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    assert output(lab, "host1", "cat", "/etc/passwd", capfd=capfd) == Path("/etc/passwd").read_text()
+    assert "localhost" in output(lab, "host1", "cat", "/etc/hosts", capfd=capfd)

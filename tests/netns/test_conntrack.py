@@ -41,6 +41,8 @@ def prepare() -> None:
         links.set_up("lo")
         for address in (CLIENT_V6, SERVER_V6):
             links.add_address("lo", address)
+    while len(run("ip", "-6", "route", "show", "table", "local", "root", "fd00::/16").splitlines()) < 2:
+        continue  # the kernel makes these routes in a work queue, and until then answers no packet to the addresses
     run("nft", RULESET)
 
 

@@ -52,6 +52,7 @@ from tortie.ruleset.values import (
     SetMatch,
     SetType,
     Side,
+    SpoofedSourceMatch,
     Statement,
 )
 
@@ -158,6 +159,11 @@ MATCHES = Flush(
                 rule(MarkMatch(PASS, 0, negate=True), Return()),
                 rule(MarkMatch(0xFFFFFFFF, 5), Return()),
             ),
+        ),
+        ChainReplace(
+            "raw",
+            (rule(InterfaceMatch(Interface.IN, "cali", prefix=True), SpoofedSourceMatch(), Drop()),),
+            BaseChain(Hook.PREROUTING, -300),
         ),
     ),
     switch=(),

@@ -19,13 +19,13 @@ async def cleanup(settings: AgentSettings, say: Callable[[str], None]) -> None:
     """Remove everything of ours; safe to repeat. KernelRefusedError, BirdError."""
     await BirdDaemon(settings.bird).stop()
     settings.bird.config.unlink(missing_ok=True)
-    say("BIRD is stopped, and its routes are gone with it")
+    say("no BIRD of ours runs, and none of its routes is left")
     routes = RouteDriver()
-    found = routes.read_back()
+    count = len(routes.read_back())
     for batch in routes.plan():
         routes.apply(batch)
     routes.close()
-    say(f"routes to workloads removed: {len(found)}")
+    say(f"routes to workloads removed: {count}")
     shutil.rmtree(settings.endpoint_status, ignore_errors=True)
     with NftDriver() as driver:
         driver.cleanup()

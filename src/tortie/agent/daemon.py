@@ -64,17 +64,20 @@ class Agent:
         self._must_retry = False
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled; NewerTableError, StoreError, or whatever else the agent cannot go on after."""
         loop = asyncio.get_running_loop()
         self._endpoints.links_changed(self._links.list())
         with contextlib.ExitStack() as stack:
             for source, receive in ((self._links, self._receive_links), (self._table, self._receive_table)):
                 loop.add_reader(source, receive)
                 stack.callback(loop.remove_reader, source)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow_datastore())
-                tasks.create_task(self._look_after())
-                tasks.create_task(self._resync())
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._follow_datastore())
+                    tasks.create_task(self._look_after())
+                    tasks.create_task(self._resync())
+            except BaseExceptionGroup as group:  # of what went wrong first, the others were only cancelled
+                raise group.exceptions[0] from None
 
     # --- what comes in -------------------------------------------------------------------------------------------------------
 

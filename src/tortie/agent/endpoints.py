@@ -3,7 +3,7 @@
 For each endpoint: a route to every address over its link, the link's settings (proxy ARP above all), and, once its policy is in
 the kernel and its link is up and routed, a file named like the link, for which whoever starts the workload waits.
 
-Of two endpoints that claim one link the lower id wins, as in the reference; the other waits until the winner goes.
+Of two endpoints that claim one link the lower id wins, as in Calico; the other waits until the winner goes.
 """
 
 from __future__ import annotations

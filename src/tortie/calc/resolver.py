@@ -1,4 +1,4 @@
-"""The order in which policies see a packet: tiers, then policies within each (measured-behaviour, "Order and ends")."""
+"""The order in which policies see a packet: tiers, then policies within each."""
 
 from __future__ import annotations
 

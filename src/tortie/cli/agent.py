@@ -47,7 +47,7 @@ def agent() -> None:
     "--bgp-connect-delay",
     type=click.IntRange(min=1),
     metavar="SECONDS",
-    help="How long BIRD waits before it connects to a peer, or connects again. Default: the reference's 2, 5 and 30.",
+    help="How long BIRD waits before it connects to a peer, or connects again. Default: Calico's 2, 5 and 30.",
 )
 @click.pass_obj
 def run(

@@ -39,7 +39,7 @@ class Host:
         """Start the agent, which starts BIRD."""
         argv = [sys.executable, "-m", "tortie", "agent", "run", "--node", self.name]
         argv += ["--datastore", layout.DATASTORE_URL]
-        argv += ["--bgp-connect-delay", "1"]  # the reference's seconds of patience would be most of a lab's start
+        argv += ["--bgp-connect-delay", "1"]  # Calico's seconds of patience would be most of a lab's start
         argv += [] if supervise_bird else ["--no-supervise", "bird"]
         self.agent = Process.start(self.space, argv, self.log("agent"), _agent_environment())
 

@@ -93,14 +93,11 @@ def _tmpfs(place: Path) -> None:
 
 def _stand_in(directory: Path, own: set[str]) -> None:
     """Put a tmpfs over *directory* that shows its entries as links, except those called as in *own*."""
-    original = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        entries = [(entry.name, os.readlink(entry) if entry.is_symlink() else None) for entry in os.scandir(directory)]
-        _tmpfs(directory)
-        (directory / MACHINE).mkdir()
-        namespaces.bind(f"/proc/self/fd/{original}", directory / MACHINE)
-    finally:
-        os.close(original)
+    entries = [(entry.name, os.readlink(entry) if entry.is_symlink() else None) for entry in os.scandir(directory)]
+    original = namespaces.copy_mounts(directory)  # before the tmpfs, or that would be copied too
+    _tmpfs(directory)
+    (directory / MACHINE).mkdir()
+    namespaces.show_mounts(original, directory / MACHINE)
     for name, target in entries:
         if name not in own:
             # a link is copied: a relative one would lead elsewhere from one level further down

@@ -34,6 +34,14 @@ MS_PRIVATE = 0x40000
 MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
 
+# The same numbers on every architecture (linux/mount.h); glibc wraps them only since 2.36.
+_SYS_OPEN_TREE = 428
+_SYS_MOVE_MOUNT = 429
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+_OPEN_TREE_FLAGS = 0x1 | _AT_RECURSIVE | os.O_CLOEXEC  # OPEN_TREE_CLONE
+_MOVE_MOUNT_F_EMPTY_PATH = 0x4
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -67,6 +75,24 @@ def mount(source: str | Path, target: str | Path, kind: str = "", flags: int = 0
 def bind(source: str | Path, target: str | Path) -> None:
     """Show what is at *source* at *target* too, with all that is mounted below it."""
     mount(source, target, flags=MS_BIND | MS_REC)
+
+
+def copy_mounts(source: str | Path) -> int:
+    """A descriptor of a copy of what is mounted at *source* and below, shown nowhere yet (open_tree(2), Linux 5.2)."""
+    descriptor = _libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _OPEN_TREE_FLAGS)
+    _check(0 if descriptor >= 0 else -1, f"copy the mounts of {source}")
+    return int(descriptor)
+
+
+def show_mounts(descriptor: int, target: str | Path) -> None:
+    """Show at *target* what ``copy_mounts`` has copied, and close the descriptor (move_mount(2), Linux 5.2)."""
+    try:
+        result = _libc.syscall(
+            _SYS_MOVE_MOUNT, descriptor, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH
+        )
+        _check(result, f"show mounts at {target}")
+    finally:
+        os.close(descriptor)
 
 
 def detach(target: str | Path) -> None:

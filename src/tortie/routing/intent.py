@@ -58,7 +58,7 @@ class Peer(RoutingValue, frozen=True, kw_only=True):
 
 
 class SessionTimers(RoutingValue, frozen=True, kw_only=True):
-    """How eagerly sessions are opened. The defaults are the reference's (compat §5.2)."""
+    """How eagerly sessions are opened. The defaults are those of Calico's template."""
 
     connect_delay_s: int = 2
     """Before the first attempt, and between attempts that were refused."""

@@ -28,10 +28,10 @@ _FAMILIES = (Family.V4, Family.V6)
 _INDENT = "    "
 
 ROUTE_PRIORITY = 1024
-"""Kernel metric of the routes we program, as the agent's own (compat §5.3)."""
+"""Kernel metric of the routes we program, as the agent's own and as Calico's."""
 
 _LOCAL_PREF = 2147483647 - ROUTE_PRIORITY
-"""A route's priority travels as its local preference, so that hosts running the reference weigh our routes as their own."""
+"""A route's priority travels as its local preference, so that hosts running Calico weigh our routes as their own."""
 
 _BIRD_RESTART_TIME_S = 120
 """BIRD's default ``graceful restart time``."""

@@ -1,4 +1,4 @@
-"""From the cluster's resources to what one router has to do (compat §5.2, §5.3).
+"""From the cluster's resources to what one router has to do.
 
 Every pair of nodes has a session for each family in which both have an address (the mesh), unless the mesh is off or one
 of them is a route reflector; BGPPeers add sessions with routers named by address. What cannot be read is left out and
@@ -169,7 +169,7 @@ def _node_address(text: str, family: Family) -> Address:
 
 
 def _hashed_router_id(name: str) -> Address:
-    """For a node without an IPv4 address: its name's hash, moved out of the class D and E ranges (the reference's ``hash``)."""
+    """For a node without an IPv4 address: its name's hash, moved out of the class D and E ranges (Calico's ``hash``)."""
     first, *rest = hashlib.sha256(name.encode()).digest()[:4]
     return Address(bytes([first - 32 if first > 223 else first, *rest]))
 

@@ -42,6 +42,7 @@ from tortie.ruleset.values import (
     SetMark,
     SetMatch,
     Side,
+    SpoofedSourceMatch,
 )
 
 
@@ -61,6 +62,8 @@ class Packet(RulesetValue, frozen=True, kw_only=True):
     icmp_type: int | None = None
     icmp_code: int | None = None
     ct_state: CtState = CtState.NEW
+    is_spoofed: bool = False
+    """Whether no route leads back to the source over ``in_interface``: rules can see that, routes are not known here."""
     mark: int = 0
 
     @property
@@ -193,6 +196,8 @@ def _matches(ruleset: Ruleset, packet: Packet, match: Match) -> bool:
             return packet.family is family
         case CtStateMatch(states):
             return packet.ct_state in states
+        case SpoofedSourceMatch():
+            return packet.is_spoofed
         case MarkMatch(mask, value, negate):
             return (packet.mark & mask == value) is not negate
         case ProtocolMatch(protocol, negate):

@@ -32,6 +32,7 @@ from tortie.ruleset.values import (
     MapCreate,
     ProtocolMatch,
     Rule,
+    SpoofedSourceMatch,
 )
 
 FROM_WORKLOAD = "wl-from"
@@ -59,7 +60,14 @@ def _base_chains(options: Options) -> tuple[ChainReplace, ...]:
     unknown_in = Rule((is_workload_in,), (Drop(),), "unknown workload interface")
     unknown_out = Rule((is_workload_out,), (Drop(),), "unknown workload interface")
     return (
-        _stage("raw-pre", Hook.PREROUTING, -300, Rule((), (marks.clear_bits(marks.MASK),), "our mark bits")),
+        _stage(
+            "raw-pre",
+            Hook.PREROUTING,
+            -300,
+            Rule((), (marks.clear_bits(marks.MASK),), "our mark bits"),
+            # policy knows a workload by its address, so none may send from another's
+            Rule((is_workload_in, SpoofedSourceMatch()), (Drop(),), "spoofed source"),
+        ),
         _stage("fwd-2-wl-from", Hook.FORWARD, -3, _KNOWN, from_workload, unknown_in),
         _stage("fwd-3-wl-to", Hook.FORWARD, -2, _KNOWN, to_workload, unknown_out),
         _stage("inp-1-wl", Hook.INPUT, -2, _KNOWN, *_to_host(options, is_workload_in, from_workload, unknown_in)),

@@ -73,6 +73,10 @@ class CtStateMatch(RulesetValue, frozen=True):
     states: frozenset[CtState]
 
 
+class SpoofedSourceMatch(RulesetValue, frozen=True):
+    """No route leads back to the packet's source over the interface it came in on (strict reverse path, RFC 3704 §2.2)."""
+
+
 class MarkMatch(RulesetValue, frozen=True):
     """``mark & mask`` equals ``value``, or differs from it."""
 
@@ -138,7 +142,7 @@ class ICMPTypeMatch(RulesetValue, frozen=True):
 
 
 Match: TypeAlias = (
-    InterfaceMatch | FamilyMatch | CtStateMatch | MarkMatch | ProtocolMatch | NetsMatch | SetMatch | PortSetMatch | PortsMatch
+    InterfaceMatch | FamilyMatch | CtStateMatch | SpoofedSourceMatch | MarkMatch | ProtocolMatch | NetsMatch | SetMatch | PortSetMatch | PortsMatch
     | ICMPTypeMatch
 )  # fmt: skip
 

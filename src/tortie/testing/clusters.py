@@ -152,8 +152,9 @@ def _with_other_profiles(rng: Random, endpoint: WorkloadEndpoint) -> WorkloadEnd
 def _nets(endpoints: Sequence[WorkloadEndpoint]) -> list[Network]:
     """What rules may name: everything, the cluster, its hosts' blocks, single workloads, and the outside."""
     wide = ("0.0.0.0/0", "::/0", "10.65.0.0/16", "fd00:65::/32", "10.65.0.0/24", "fd00:65::/64", "10.65.1.0/24")
+    parts = ("10.65.0.0/30", "10.65.0.0/23", "fd00:65::/126", "fd00:65::/63")  # lengths that end within a byte
     workloads = [network for endpoint in endpoints for network in endpoint.spec.ip_networks]
-    return [*map(Network.parse, wide), *workloads, *(address.network() for address in OUTSIDE)]
+    return [*map(Network.parse, (*wide, *parts)), *workloads, *(address.network() for address in OUTSIDE)]
 
 
 def _policies(rng: Random, namespaces: Sequence[str], nets: Sequence[Network]) -> list[Resource]:

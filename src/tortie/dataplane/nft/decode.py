@@ -34,11 +34,13 @@ from tortie.dataplane.nft.encode import (
 )
 from tortie.dataplane.nft.expressions import (
     CT_STATE,
+    FIB_SOURCE_IS_ROUTED_BACK,
     REG_1,
     Bitwise,
     Compare,
     CtLoad,
     Expression,
+    FibLoad,
     Load,
     Log,
     Lookup,
@@ -75,6 +77,7 @@ from tortie.ruleset.values import (
     Rule,
     SetMark,
     SetMatch,
+    SpoofedSourceMatch,
     Statement,
 )
 from tortie.ruleset.values import NoTrack as NoTrackStatement
@@ -197,6 +200,9 @@ class _RuleDecoder:
                 return self._mark()
             case CtLoad(key, register=1) if key == CT_STATE:
                 return self._ct_state()
+            case FibLoad(flags, register=1) if flags == FIB_SOURCE_IS_ROUTED_BACK:
+                if self._equality(4) == (bytes(4), False):
+                    return SpoofedSourceMatch()
             case PayloadLoad(PayloadBase.NETWORK, register=1):
                 return self._address(expression)
             case PayloadLoad(PayloadBase.TRANSPORT, register=1):

@@ -23,11 +23,13 @@ from tortie.dataplane.nft.elements import (
 )
 from tortie.dataplane.nft.expressions import (
     CT_STATE,
+    FIB_SOURCE_IS_ROUTED_BACK,
     REG_1,
     Bitwise,
     Compare,
     CtLoad,
     Expression,
+    FibLoad,
     Load,
     Log,
     Lookup,
@@ -66,6 +68,7 @@ from tortie.ruleset.values import (
     SetMark,
     SetMatch,
     Side,
+    SpoofedSourceMatch,
     Statement,
 )
 from tortie.ruleset.values import NoTrack as NoTrackStatement
@@ -206,6 +209,8 @@ class _RuleEncoder:
             case CtStateMatch(states):
                 mask = host_u32(sum(CT_BITS[state] for state in states))
                 self._add(CtLoad(CT_STATE), Bitwise(mask, bytes(4)), Compare(Operator.NEQ, bytes(4)))
+            case SpoofedSourceMatch():
+                self._add(FibLoad(FIB_SOURCE_IS_ROUTED_BACK), Compare(Operator.EQ, bytes(4)))
             case MarkMatch(mask, value, negate):
                 self._add(MetaLoad(MetaKey.MARK))
                 if mask != FULL_MARK:

@@ -59,6 +59,10 @@ class VerdictCode(IntEnum):
 CT_STATE = 0
 """What ``ct`` loads: one bit per state, in host byte order."""
 
+FIB_SOURCE_IS_ROUTED_BACK = 0x1 | 0x8 | 0x20
+"""What ``fib saddr . iif oif`` looks up, as "present" (NFTA_FIB_F_SADDR, _IIF, _PRESENT)."""
+
+_FIB_RESULT_OIF = 1
 _DEFAULT_LOG_LEVEL = 4
 
 
@@ -91,6 +95,14 @@ class PayloadLoad(_Base, frozen=True):
 class CtLoad(_Base, frozen=True):
     kernel_name = "ct"
     key: int
+    register: int = REG_1
+
+
+class FibLoad(_Base, frozen=True):
+    """Put into the register whether a route is found for what the flags say (linux/netfilter/nf_tables.h, NFTA_FIB_F_PRESENT); in prerouting only."""
+
+    kernel_name = "fib"
+    flags: int
     register: int = REG_1
 
 
@@ -165,7 +177,7 @@ class Unknown(_Base, frozen=True):
 
 
 Expression: TypeAlias = (
-    MetaLoad | MetaSet | PayloadLoad | CtLoad | Compare | RangeCompare | Bitwise | Lookup | Load | Verdict | Log | NoTrack | Unknown
+    MetaLoad | MetaSet | PayloadLoad | CtLoad | FibLoad | Compare | RangeCompare | Bitwise | Lookup | Load | Verdict | Log | NoTrack | Unknown
 )  # fmt: skip
 
 
@@ -194,6 +206,8 @@ def _contents(expression: Expression) -> bytes:
             return be32(1, register) + be32(2, base) + be32(3, offset) + be32(4, length)
         case CtLoad(key, register):
             return be32(2, key) + be32(1, register)
+        case FibLoad(flags, register):
+            return be32(1, register) + be32(2, _FIB_RESULT_OIF) + be32(3, flags)
         case Compare(operator, data, register):
             return be32(1, register) + be32(2, operator) + value_data(3, data)
         case RangeCompare(operator, first, last, register):
@@ -285,6 +299,12 @@ def _parse_meta(found: dict[int, bytes]) -> Expression:
     return MetaLoad(key, _number(found[1])) if 1 in found else MetaSet(key, _number(found[3]))
 
 
+def _parse_fib(found: dict[int, bytes]) -> Expression:
+    if _number(found[2]) != _FIB_RESULT_OIF:
+        raise ValueError("not the interface of a route")
+    return FibLoad(_number(found[3]), _number(found[1]))
+
+
 def _parse_payload(found: dict[int, bytes]) -> Expression:
     return PayloadLoad(PayloadBase(_number(found[2])), _number(found[3]), _number(found[4]), _number(found[1]))
 
@@ -318,6 +338,7 @@ _PARSERS: dict[str, Callable[[dict[int, bytes]], Expression]] = {
     "meta": _parse_meta,
     "payload": _parse_payload,
     "ct": lambda found: CtLoad(_number(found[2]), _number(found[1])),
+    "fib": _parse_fib,
     "cmp": lambda found: Compare(Operator(_number(found[2])), read_value(found[3]), _number(found[1])),
     "range": _parse_range,
     "bitwise": _parse_bitwise,
