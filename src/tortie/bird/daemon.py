@@ -48,6 +48,9 @@ class BirdPaths:
 
 
 _START_POLL_S = 0.02
+_started: list[subprocess.Popen[bytes]] = []
+"""The BIRDs that this process has started and not yet seen ending: they outlive whoever started them, and to let go of a
+child that still runs is a ResourceWarning."""
 _SBIN = "/usr/sbin:/sbin"
 """Where Debian keeps bird, and leaves it out of an ordinary user's PATH."""
 
@@ -178,6 +181,7 @@ class BirdDaemon:
                 command + ["-R"] * was_killed,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
             )  # fmt: skip
+        _started[:] = [child for child in (*_started, self._child) if child.poll() is None]
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._answer(self._child, log_start)
