@@ -5,8 +5,15 @@ Everything real: three hosts in namespaces, an agent and a BIRD on each, HTTP th
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import pty
+import select
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,3 +110,31 @@ def test_the_steps_can_be_listed_without_a_lab(start) -> None:
     output, _ = process.communicate()
     assert process.returncode == 0
     assert "2  isolation on" in output
+
+
+def test_on_a_terminal_it_waits_for_enter_and_ctrl_c_there_leaves_nothing(name: str) -> None:
+    ours, theirs = pty.openpty()
+    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "tortie", "demo", "stars", "--name", name]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    with open(ours, "r+b", buffering=0) as terminal:
+        assert wait_for(terminal, "Press Enter for step 2")
+        assert not wait_for(terminal, "Step 2", within_s=1)
+        terminal.write(b"\n")
+        assert wait_for(terminal, "Press Enter for step 3")
+        members = tree(name)
+        terminal.write(b"\x03")
+        assert process.wait(timeout=20) == 130
+    assert_gone(name, members)
+
+
+def wait_for(terminal: io.FileIO, text: str, within_s: float = 30) -> bool:
+    """Whether a terminal shows *text* in time."""
+    shown = b""
+    deadline = time.monotonic() + within_s
+    while text.encode() not in shown:
+        readable, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            return False
+        shown += terminal.read(65536) or b""
+    return True

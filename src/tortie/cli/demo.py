@@ -124,7 +124,8 @@ def _walk(shown: Demo, runner: Runner, wishes: Wishes) -> list[StepResult]:
             runner.skip_step(number)
             continue
         if results and wishes.pause:
-            click.pause(info=f"\nPress Enter for step {number}: {step.title} ")
+            click.echo(f"\nPress Enter for step {number}: {step.title} ", nl=False)
+            sys.stdin.readline()
         wishes.say(f"\nStep {number}: {step.title}\n  {step.text}")
         for manifest in step.apply:
             wishes.say(f"  $ tortie apply -f {manifest}")
