@@ -11,7 +11,7 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 RUN := $(VENV)/.run-$(shell cat requirements/run.lock pyproject.toml | cksum | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cat requirements/dev.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: demo test lint unit soak bench install packages clean help
+.PHONY: demo test lint unit soak bench reference install packages clean help
 
 demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
@@ -33,6 +33,9 @@ soak: $(DEV)  ## The slow suites at full length
 
 bench: $(DEV)  ## Measure and print ratios
 	@for script in bench/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+
+reference: $(DEV)  ## Rewrite docs/reference from the declarations
+	scripts/reference
 
 install: $(RUN)  ## Only install
 

@@ -21,7 +21,9 @@ def read_manifests(paths: Iterable[str], *, namespace: str, recursive: bool) -> 
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
     or one resource stands there twice.
     """
-    results = [read(text, source=source, default_namespace=namespace) for source, text in _texts(paths, recursive)]
+    results = [
+        read(text, source=source, default_namespace=namespace) for source, text in texts(paths, recursive=recursive)
+    ]
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
     if not resources:
@@ -30,7 +32,8 @@ def read_manifests(paths: Iterable[str], *, namespace: str, recursive: bool) -> 
     return resources
 
 
-def _texts(paths: Iterable[str], recursive: bool) -> Iterator[tuple[str, str]]:
+def texts(paths: Iterable[str], *, recursive: bool) -> Iterator[tuple[str, str]]:
+    """The name and the content of every file that *paths* mean; CommandError for one that is not text."""
     for name in paths:
         if name == "-":
             yield "<stdin>", _decoded("<stdin>", sys.stdin.buffer.read())

@@ -47,7 +47,7 @@ def apply(
     """Create or change resources, so that they are as files say.
 
     Files hold YAML or JSON: one or more documents, or a List. Calico's kinds (projectcalico.org/v3) and Kubernetes' Namespace,
-    NetworkPolicy, Pod and Service are known. Everything is read and checked first, so that a mistake anywhere changes
+    ServiceAccount, NetworkPolicy, ClusterNetworkPolicy, Pod, Service and EndpointSlice are known. Everything is read and checked first, so that a mistake anywhere changes
     nothing; then all of it is written in one transaction. A Kubernetes object is stored with the Calico objects that it means.
 
     A resource that exists gets the file's spec, labels and annotations, and keeps its uid, creation time and status. A file

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from tortie.cli.admission import refuse_change, refuse_overlap, stored_pools
 from tortie.cli.errors import CommandError
 from tortie.conversion import ConversionError, meaning
 from tortie.datastore.store import (
@@ -32,12 +33,19 @@ from tortie.model.defaults import for_storage
 from tortie.model.document import ReadResource
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
+from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy
 
 ATTEMPTS = 10
 """How often a change that others keep overtaking is planned."""
 
 _PAGE = 500
-_POLICIES = (kinds.NETWORK_POLICY, kinds.GLOBAL_NETWORK_POLICY)
+_POLICIES = (
+    kinds.NETWORK_POLICY,
+    kinds.GLOBAL_NETWORK_POLICY,
+    kinds.STAGED_NETWORK_POLICY,
+    kinds.STAGED_GLOBAL_NETWORK_POLICY,
+)
+"""What stands in a tier; staged policies too, though they are not enforced."""
 
 
 class Action(StrEnum):
@@ -137,7 +145,9 @@ def _combined(changes: Iterable[Change]) -> tuple[Write, ...]:
 def plan_apply(store: Store, resources: Sequence[ReadResource], stamp: Stamp) -> tuple[Change, ...]:
     """What must be written so that every one of *resources* is stored as its document says."""
     applied = {item.key for item in resources}
-    return tuple(_apply_one(store, item, applied, stamp) for item in resources)
+    _refuse_overlapping_pools(store, resources)
+    changes = tuple(_apply_one(store, item, applied, stamp) for item in resources)
+    return (*_create_built_in_tiers(store, resources, applied, stamp), *changes)
 
 
 def _apply_one(store: Store, item: ReadResource, applied: set[ResourceKey], stamp: Stamp) -> Change:
@@ -145,6 +155,7 @@ def _apply_one(store: Store, item: ReadResource, applied: set[ResourceKey], stam
     _expect_revision(item, stored)
     value = _stored_value(item.document, stored, stamp)
     resource = decode(value, item.key.kind.struct)
+    refuse_change(item.key, stored, resource)
     before = _meaning_of_stored(item.key, stored)
     try:
         after = meaning(resource)
@@ -160,6 +171,17 @@ def _apply_one(store: Store, item: ReadResource, applied: set[ResourceKey], stam
     checks += _check_tier(store, item, applied)
     action = Action.CREATED if stored is None else Action.CONFIGURED if writes else Action.UNCHANGED
     return Change(item.key, action, stored.revision if stored else 0, tuple(checks), tuple(writes))
+
+
+def _refuse_overlapping_pools(store: Store, resources: Iterable[ReadResource]) -> None:
+    """A new pool has addresses that no pool has, stored or among *resources*."""
+    pools = {item.key: item.resource for item in resources if item.key.kind is kinds.IP_POOL}
+    if not pools:
+        return
+    known = dict(stored_pools(entries(store, kinds.IP_POOL.prefix)))
+    for key, pool in pools.items():
+        if key not in known:
+            refuse_overlap(key, pool, {**known, **pools}.items())
 
 
 def _expect_revision(item: ReadResource, stored: Entry | None) -> None:
@@ -214,6 +236,29 @@ def _check_tier(store: Store, item: ReadResource, applied: set[ResourceKey]) -> 
     yield AtRevision(key.path, entry.revision)
 
 
+def _create_built_in_tiers(
+    store: Store, resources: Iterable[ReadResource], applied: set[ResourceKey], stamp: Stamp
+) -> Iterator[Change]:
+    """The built-in tiers that are missing, where one of Kubernetes' is needed: a missing one would be asked last, and deny.
+
+    All three, for their order counts only together.
+    """
+    meant = (resource for item in resources for resource in (item.resource, *meaning(item.resource).values()))
+    tiers = {resource.spec.tier for resource in meant if isinstance(resource, NetworkPolicy | GlobalNetworkPolicy)}
+    if not tiers & {"kube-admin", "kube-baseline"}:
+        return
+    for name, (order, action) in BUILT_IN_TIERS.items():
+        key = ResourceKey(kinds.TIER, "", name)
+        if key in applied or _read(store, key.path) is not None:
+            continue
+        document = {
+            "kind": key.kind.name, "apiVersion": key.kind.api_version, "metadata": {"name": name},
+            "spec": {"order": order, "defaultAction": action},
+        }  # fmt: skip
+        write = Put(key.path, _stored_value(document, None, stamp))
+        yield Change(key, Action.CREATED, 0, (Absent(key.path),), (write,))
+
+
 # --- deleting --------------------------------------------------------------------------------------------------------------
 
 
@@ -250,7 +295,10 @@ def _delete_one(store: Store, key: ResourceKey, revision: str) -> Iterator[Chang
 def _paths_in_namespace(store: Store, namespace: str) -> Iterator[str]:
     for kind in kinds.KINDS:
         if kind.namespaced:
-            yield from (entry.key for entry in entries(store, f"{kind.prefix}{namespace}/"))
+            for entry in entries(store, f"{kind.prefix}{namespace}/"):
+                yield entry.key
+                key = kinds.parse_path(entry.key)
+                yield from (derived.path for derived in (_meaning_of_stored(key, entry) if key else ()))
 
 
 def _refuse_used_tiers(store: Store, deleted: set[ResourceKey]) -> None:

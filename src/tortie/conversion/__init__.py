@@ -7,19 +7,27 @@ What cannot be converted never becomes permissive: a rule is dropped and reporte
 a policy whose pods cannot be told is refused whole with ConversionError.
 """
 
+from tortie.conversion.cluster_policy import ClusterConversion, cluster_network_policy
 from tortie.conversion.errors import ConversionError
-from tortie.conversion.meaning import meaning
+from tortie.conversion.meaning import Meaning, convert, meaning
 from tortie.conversion.namespace import namespace
-from tortie.conversion.pod import interface_name, pod_labels, workload_endpoint
+from tortie.conversion.pod import endpoint_of_pod, interface_name, pod_labels, workload_endpoint
 from tortie.conversion.policy import Conversion, network_policy
+from tortie.conversion.service_account import service_account
 
 __all__ = [
+    "ClusterConversion",
     "Conversion",
     "ConversionError",
+    "Meaning",
+    "cluster_network_policy",
+    "convert",
+    "endpoint_of_pod",
     "interface_name",
     "meaning",
     "namespace",
     "network_policy",
     "pod_labels",
+    "service_account",
     "workload_endpoint",
 ]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
+from tortie.conversion.errors import ConversionError
+from tortie.conversion.qos import qos_controls
 from tortie.conversion.uid import derived_uid
 from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointPort, WorkloadEndpointSpec, endpoint_name
 from tortie.model.kubernetes import ContainerPort, Pod
 from tortie.model.meta import HostName, ObjectMeta
-from tortie.net import MAC, Network, Protocol
+from tortie.net import MAC, Address, Network, Protocol
 
 ORCHESTRATOR = "k8s"
 INTERFACE = "eth0"
@@ -19,6 +23,11 @@ _RESERVED_PREFIXES = ("pcns.", "pcsa.")
 """Labels that come only from a namespace or service account: a pod that could set them would choose its own policy."""
 
 _MAX_LABEL_VALUE = 63
+
+_ADDRESS_ANNOTATIONS = ("cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP")
+"""Written by Calico's CNI plugin before the pod's status has its addresses."""
+
+_FINISHED = ("Succeeded", "Failed")
 
 
 def interface_name(namespace: str, pod: str) -> str:
@@ -67,8 +76,44 @@ def workload_endpoint(
             interface_name=ifname,
             mac=mac,
             ports=tuple(_ports(pod)),
+            qos_controls=qos_controls(pod.metadata.annotations),
         ),
     )
+
+
+def endpoint_of_pod(pod: Pod) -> WorkloadEndpoint | None:
+    """The endpoint that a pod has by what it says of itself; None for one without a node, or with the host's network.
+
+    With the pod's revision; without addresses until it has some, and again once it is finished. ConversionError for an address that is none, and for
+    a name that cannot be part of an endpoint's.
+    """
+    if not pod.spec.node_name or pod.spec.host_network:
+        return None
+    try:
+        endpoint = workload_endpoint(
+            pod,
+            node=HostName(pod.spec.node_name),
+            ifname=interface_name(pod.metadata.namespace, pod.metadata.name),
+            mac=None,
+            networks=tuple(_addresses(pod)),
+        )
+    except ValueError as error:
+        raise ConversionError(str(error)) from error
+    metadata = msgspec.structs.replace(endpoint.metadata, resource_version=pod.metadata.resource_version)
+    return msgspec.structs.replace(endpoint, metadata=metadata)
+
+
+def _addresses(pod: Pod) -> Iterator[Network]:
+    """Of the status, else of the annotations: addresses, or networks of one."""
+    annotations = pod.metadata.annotations
+    texts = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
+    if not any(texts):
+        listed = next((annotations[name] for name in _ADDRESS_ANNOTATIONS if annotations.get(name)), "")
+        texts = listed.split(",")
+    if pod.status.phase in _FINISHED:
+        return
+    for text in filter(None, texts):
+        yield Network.parse(text, strict=False) if "/" in text else Address.parse(text).network()
 
 
 def _profiles(namespace: str, service_account: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 
 from tortie.conversion.errors import ConversionError
 from tortie.conversion.label_selector import namespace_selector, pod_selector
+from tortie.conversion.names import derived_name
 from tortie.conversion.ports import ports_by_protocol
 from tortie.conversion.uid import derived_uid
 from tortie.model import kubernetes
@@ -35,7 +36,8 @@ class Conversion(NamedTuple):
 def network_policy(policy: kubernetes.NetworkPolicy) -> Conversion:
     """The Calico policy that *policy* means: ``knp.default.<name>``, order 1000, in the same namespace.
 
-    One rule for each protocol and peer. ConversionError if it cannot be told which pods it governs.
+    One rule for each protocol and peer. ConversionError if it cannot be told which pods it governs, or its name is too
+    long.
     """
     try:
         selector = pod_selector(policy.spec.pod_selector)
@@ -50,7 +52,7 @@ def network_policy(policy: kubernetes.NetworkPolicy) -> Conversion:
         egress=tuple(_egress_rules(policy.spec.egress, errors)),
     )
     metadata = ObjectMeta(
-        name=NAME_PREFIX + policy.metadata.name,
+        name=derived_name(NAME_PREFIX, policy.metadata.name),
         namespace=policy.metadata.namespace,
         uid=derived_uid(policy.metadata.uid),
         creation_timestamp=policy.metadata.creation_timestamp,

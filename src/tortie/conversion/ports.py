@@ -22,7 +22,7 @@ def ports_by_protocol(ports: Iterable[NetworkPolicyPort]) -> Mapping[Protocol, t
             found[protocol] = None
         elif listed is not None:
             listed.append(port)
-    return {protocol: _merged(found[protocol] or ()) for protocol in sorted(found, key=str)}
+    return {protocol: merged_ports(found[protocol] or ()) for protocol in sorted(found, key=str)}
 
 
 def _protocol(item: NetworkPolicyPort) -> Protocol:
@@ -56,7 +56,7 @@ def _range(first: Port, last: int) -> Port:
     return Port(first.first, last)
 
 
-def _merged(ports: Iterable[Port]) -> tuple[Port, ...]:
+def merged_ports(ports: Iterable[Port]) -> tuple[Port, ...]:
     """Numbers as the fewest ranges, in order, then the names in the order written."""
     numbers = sorted((port.first, port.last) for port in ports if not port.is_named)
     ranges: list[tuple[int, int]] = []

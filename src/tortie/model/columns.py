@@ -67,6 +67,45 @@ def _items(*path: str, item: str) -> Callable[[Document], str]:
     return text
 
 
+def _first(*choices: Callable[[Document], str]) -> Callable[[Document], str]:
+    """The first text that is not empty."""
+    return lambda document: next((text for choice in choices if (text := choice(document))), "")
+
+
+def _count(*path: str) -> Callable[[Document], str]:
+    """How many items a list has."""
+
+    def text(document: Document) -> str:
+        value: Any = document
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return str(len(value)) if isinstance(value, list) else "0"
+
+    return text
+
+
+def _keys(*path: str) -> Callable[[Document], str]:
+    """The names of the fields that a mapping has."""
+
+    def text(document: Document) -> str:
+        value: Any = document
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return ",".join(sorted(value)) if isinstance(value, dict) else ""
+
+    return text
+
+
+def _shortened(whole: Callable[[Document], str], length: int) -> Callable[[Document], str]:
+    """The first *length* characters, the last three of them dots if there is more."""
+
+    def text(document: Document) -> str:
+        full = whole(document)
+        return full if len(full) <= length else f"{full[: length - 3]}..."
+
+    return text
+
+
 def _pod_selector(document: Document) -> str:
     selector = document.get("spec", {}).get("podSelector") or {}
     parts = [_text(selector["matchLabels"])] if selector.get("matchLabels") else []
@@ -74,6 +113,21 @@ def _pod_selector(document: Document) -> str:
         values = f" ({','.join(requirement['values'])})" if requirement.get("values") else ""
         parts.append(f"{requirement.get('key', '')} {requirement.get('operator', '')}{values}")
     return ",".join(parts) or "<all>"
+
+
+def _peering_nodes(document: Document) -> str:
+    """The node, or the selector of nodes, of a BGPPeer; neither means all of them."""
+    return _field("spec", "node")(document) or _field("spec", "nodeSelector", unset="(global)")(document)
+
+
+def _slice_ports(document: Document) -> str:
+    ports = document.get("ports") or ()
+    return ",".join(_text(port.get("port", "")) for port in ports if isinstance(port, dict))
+
+
+def _slice_addresses(document: Document) -> str:
+    endpoints = document.get("endpoints") or ()
+    return ",".join(_text(entry.get("addresses", [])) for entry in endpoints if isinstance(entry, dict))
 
 
 def _service_ports(document: Document) -> str:
@@ -86,6 +140,7 @@ _POLICY = (
     Column("ORDER", _field("spec", "order", unset="*"), wide=True),
     Column("SELECTOR", _field("spec", "selector"), wide=True),
 )
+_NETS = Column("NETS", _shortened(_field("spec", "nets"), 80), wide=True)
 _LABELS = Column("LABELS", _field("metadata", "labels"))
 
 COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
@@ -96,7 +151,19 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.PROFILE: (Column("LABELS", _field("spec", "labelsToApply"), wide=True),),
     kinds.NETWORK_POLICY: _POLICY,
     kinds.GLOBAL_NETWORK_POLICY: _POLICY,
+    kinds.STAGED_NETWORK_POLICY: _POLICY,
+    kinds.STAGED_GLOBAL_NETWORK_POLICY: _POLICY,
+    kinds.STAGED_KUBERNETES_NETWORK_POLICY: (Column("PODSELECTOR", _pod_selector, wide=True),),
+    kinds.NETWORK_SET: (_NETS,),
+    kinds.GLOBAL_NETWORK_SET: (_NETS,),
+    kinds.HOST_ENDPOINT: (
+        Column("NODE", _field("spec", "node")),
+        Column("INTERFACE", _field("spec", "interfaceName"), wide=True),
+        Column("IPS", _field("spec", "expectedIPs"), wide=True),
+        Column("PROFILES", _field("spec", "profiles"), wide=True),
+    ),
     kinds.WORKLOAD_ENDPOINT: (
+        Column("WORKLOAD", _first(_field("spec", "workload"), _field("spec", "pod"))),
         Column("NODE", _field("spec", "node")),
         Column("NETWORKS", _field("spec", "ipNetworks")),
         Column("INTERFACE", _field("spec", "interfaceName")),
@@ -125,8 +192,40 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     ),
     kinds.BGP_PEER: (
         Column("PEERIP", _field("spec", "peerIP")),
-        Column("NODE", _field("spec", "node", unset="(global)")),
+        Column("NODE", _peering_nodes),
         Column("ASN", _field("spec", "asNumber", unset="0")),
+        Column("PEERSELECTOR", _field("spec", "peerSelector"), wide=True),
+    ),
+    kinds.BGP_FILTER: tuple(
+        Column(field.upper(), _count("spec", field), wide=True)
+        for field in ("exportV4", "importV4", "exportV6", "importV6")
+    ),
+    kinds.IP_RESERVATION: (Column("CIDRS", _shortened(_field("spec", "reservedCIDRs"), 80)),),
+    kinds.IPAM_CONFIGURATION: (
+        Column("STRICTAFFINITY", _field("spec", "strictAffinity", unset="false")),
+        Column("AUTOALLOCATEBLOCKS", _field("spec", "autoAllocateBlocks", unset="true")),
+        Column("MAXBLOCKSPERHOST", _field("spec", "maxBlocksPerHost", unset="0")),
+    ),
+    kinds.BLOCK_AFFINITY: (
+        Column("CIDR", _field("spec", "cidr")),
+        Column("NODE", _field("spec", "node")),
+        Column("STATE", _field("spec", "state")),
+        Column("TYPE", _field("spec", "type", unset="host"), wide=True),
+    ),
+    kinds.CALICO_NODE_STATUS: (
+        Column("NODE", _field("spec", "node")),
+        Column("CLASSES", _field("spec", "classes")),
+        Column("UPDATED", _field("status", "lastUpdated", unset="never")),
+        Column("PERIOD", _field("spec", "updatePeriodSeconds"), wide=True),
+    ),
+    kinds.FELIX_CONFIGURATION: (
+        Column("LOGSEVERITY", _field("spec", "logSeverityScreen", unset="Info")),
+        Column("NODESELECTOR", _field("spec", "nodeSelector"), wide=True),
+        Column("SETTINGS", _keys("spec"), wide=True),
+    ),
+    kinds.KUBE_CONTROLLERS_CONFIGURATION: (
+        Column("LOGSEVERITY", _field("spec", "logSeverityScreen", unset="Info")),
+        Column("CONTROLLERS", _keys("spec", "controllers"), wide=True),
     ),
     kinds.CLUSTER_INFORMATION: (
         Column("CLUSTERGUID", _field("spec", "clusterGUID")),
@@ -145,5 +244,15 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         Column("TYPE", _field("spec", "type", unset="ClusterIP")),
         Column("PORTS", _service_ports),
         Column("SELECTOR", _field("spec", "selector"), wide=True),
+    ),
+    kinds.SERVICE_ACCOUNT: (Column("LABELS", _field("metadata", "labels"), wide=True),),
+    kinds.ENDPOINT_SLICE: (
+        Column("ADDRESSTYPE", _field("addressType")),
+        Column("PORTS", _slice_ports),
+        Column("ENDPOINTS", _slice_addresses),
+    ),
+    kinds.CLUSTER_NETWORK_POLICY: (
+        Column("TIER", _field("spec", "tier")),
+        Column("PRIORITY", _field("spec", "priority")),
     ),
 }

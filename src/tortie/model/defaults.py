@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tortie.model import kinds
+from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.codec import Document, decode_document, encode_document, to_document
+from tortie.model.felix import STORED_DEFAULTS
 from tortie.model.kinds import Kind
 from tortie.model.meta import Resource
 from tortie.net import Family, Network
@@ -79,15 +81,34 @@ def _own_name(annotation: str) -> str | None:
 
 
 def _policy(document: Document) -> None:
-    metadata, spec = document["metadata"], document["spec"]
+    spec = document["spec"]
     _whole_order(spec)
-    spec.setdefault("tier", "default")
+    _in_tier(document)
     if not spec.get("types"):
         ingress = ["Ingress"] if spec.get("ingress") or not spec.get("egress") else []
         spec["types"] = ingress + (["Egress"] if spec.get("egress") else [])
+
+
+def _in_tier(document: Document) -> None:
+    """The tier, as a field and a label, and the policy's own name."""
+    metadata, spec = document["metadata"], document["spec"]
+    spec.setdefault("tier", "default")
     metadata["labels"] = {**(metadata.get("labels") or {}), TIER_LABEL: spec["tier"]}
     name = msgspec.json.encode({"name": metadata["name"]}).decode()
     metadata["annotations"] = {**(metadata.get("annotations") or {}), NAME_ANNOTATION: name}
+
+
+def _staged_policy(document: Document) -> None:
+    document["spec"].setdefault("stagedAction", "Set")
+    if document["spec"]["stagedAction"] == "Delete":
+        _in_tier(document)  # a deletion governs no direction
+    else:
+        _policy(document)
+
+
+def _staged_kubernetes_policy(document: Document) -> None:
+    document["spec"].setdefault("stagedAction", "Set")
+    document["spec"].setdefault("podSelector", {})
 
 
 def _whole_order(spec: Document) -> None:
@@ -99,7 +120,8 @@ def _whole_order(spec: Document) -> None:
 
 def _tier(document: Document) -> None:
     _whole_order(document["spec"])
-    document["spec"].setdefault("order", 1_000_000)
+    order, _ = BUILT_IN_TIERS.get(document["metadata"]["name"], BUILT_IN_TIERS["default"])
+    document["spec"].setdefault("order", order)
     document["spec"].setdefault("defaultAction", "Deny")
     document.setdefault("status", {})
 
@@ -124,6 +146,37 @@ def _bgp_configuration(document: Document) -> None:
     document["spec"].setdefault("serviceLoadBalancerAggregation", "Enabled")
 
 
+def _felix_configuration(document: Document) -> None:
+    document["spec"] = {**STORED_DEFAULTS, **document["spec"]}
+
+
+def _ipam_configuration(document: Document) -> None:
+    document["spec"].setdefault("strictAffinity", False)
+    document["spec"].setdefault("autoAllocateBlocks", True)
+
+
+def _kube_controllers_configuration(document: Document) -> None:
+    spec = document["spec"]
+    spec.setdefault("healthChecks", "Enabled")
+    spec.setdefault("prometheusMetricsPort", 9094)
+    controllers = dict(spec.get("controllers") or {})
+    if "node" in controllers:
+        controllers["node"] = {"leakGracePeriod": "15m0s", **controllers["node"]}
+    spec["controllers"] = controllers
+    document.setdefault("status", {})
+
+
+def _calico_node_status(document: Document) -> None:
+    """An empty status is written out, as Go does with structs that are no pointers."""
+    status = dict(document.get("status") or {})
+    status.setdefault("lastUpdated", None)
+    status["agent"] = {"birdV4": {}, "birdV6": {}, **status.get("agent", {})}
+    counters = ("numberEstablishedV4", "numberNotEstablishedV4", "numberEstablishedV6", "numberNotEstablishedV6")
+    status["bgp"] = {**dict.fromkeys(counters, 0), **status.get("bgp", {})}
+    status.setdefault("routes", {})
+    document["status"] = status
+
+
 def _endpoint(document: Document) -> None:
     """Labels that nobody may choose: policy selects by them."""
     metadata = document["metadata"]
@@ -137,9 +190,16 @@ def _endpoint(document: Document) -> None:
 _DEFAULTS: Mapping[Kind, Callable[[Document], None]] = {
     kinds.NETWORK_POLICY: _policy,
     kinds.GLOBAL_NETWORK_POLICY: _policy,
+    kinds.STAGED_NETWORK_POLICY: _staged_policy,
+    kinds.STAGED_GLOBAL_NETWORK_POLICY: _staged_policy,
+    kinds.STAGED_KUBERNETES_NETWORK_POLICY: _staged_kubernetes_policy,
     kinds.TIER: _tier,
     kinds.NODE: _node,
     kinds.IP_POOL: _pool,
+    kinds.IPAM_CONFIGURATION: _ipam_configuration,
     kinds.BGP_CONFIGURATION: _bgp_configuration,
+    kinds.FELIX_CONFIGURATION: _felix_configuration,
+    kinds.CALICO_NODE_STATUS: _calico_node_status,
+    kinds.KUBE_CONTROLLERS_CONFIGURATION: _kube_controllers_configuration,
     kinds.WORKLOAD_ENDPOINT: _endpoint,
 }

@@ -3,8 +3,8 @@
 It walks the declarations of ``tortie.model`` beside the tree of a document, so no kind has code of its own here. Every
 error of a file is reported, not only the first. What it returns is what will be stored: the plain document, and
 the typed resource read from exactly that document, so the two cannot disagree. Defaults are not filled in here
-(``tortie.model.defaults``); the semantic rules of ``tortie.model.validation`` are asked here, since here their field
-paths can still be turned into places. The reader of stored data is ``tortie.model.codec``.
+(``tortie.model.defaults``); the semantic rules of ``tortie.model.validation`` and the advices of ``tortie.model.advice`` are
+asked here, since here their field paths can still be turned into places. The reader of stored data is ``tortie.model.codec``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from tortie.model.advice import advice
 from tortie.model.codec import Document, InvalidResourceError, from_document
 from tortie.model.fieldpath import FieldPath, path_text
 from tortie.model.fieldvalues import suggestion
@@ -115,6 +116,11 @@ class _Reading:
         if not walk.errors:
             self._finish(kind, node, document)
 
+    def _place(self, node: Node, path: FieldPath, message: str) -> Problem:
+        place = locate(node, path)
+        text = place.text if isinstance(place, ScalarNode) else ""
+        return Problem(self._source, place.position, path, text, message)
+
     def _problems(self, findings: Iterable[Finding]) -> Iterator[Problem]:
         return (Problem(self._source, *finding) for finding in findings)
 
@@ -161,10 +167,9 @@ class _Reading:
             self._error(node.position, (), "", str(error))
             return
         found = list(violations(kind, resource, document))
-        for path, message, _ in found:
-            place = locate(node, path)
-            self._error(place.position, path, place.text if isinstance(place, ScalarNode) else "", message)
+        self._errors.extend(self._place(node, path, message) for path, message, _ in found)
         if not found:
+            self._warnings.extend(self._place(node, path, message) for path, message in advice(kind, resource))
             key = ResourceKey(kind, metadata.get("namespace", ""), metadata["name"])
             self._resources.append(ReadResource(key, resource, document, node.position))
 

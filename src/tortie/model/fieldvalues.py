@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec.inspect as mi
 
-from tortie.model import topology
+from tortie.model.scalars import AS_NUMBER_TEXT, DURATION_TEXT, format_duration, parse_duration
 from tortie.model.yamlscalars import ScalarValue, as_integer, as_number, as_text
 from tortie.net import MAC, Address, Network, Port, Protocol
 
@@ -17,8 +18,7 @@ def convert(wanted: mi.Type, value: ScalarValue) -> Any:
     """The plain value that a field of type *wanted* gets; ValueError says what was expected."""
     match wanted:
         case mi.Metadata():
-            assert wanted.extra == topology.AS_NUMBER_TEXT
-            return _as_number(value)
+            return _constrained(wanted, value)
         case mi.CustomType():
             return _CUSTOM[wanted.cls](value)
         case mi.EnumType():
@@ -33,6 +33,28 @@ def convert(wanted: mi.Type, value: ScalarValue) -> Any:
             return decimal
         case _:
             raise ValueError(f"{expected(wanted)}, got {_shown(value)}")
+
+
+def _constrained(wanted: mi.Metadata, value: ScalarValue) -> Any:
+    """A field whose declaration says more than its type: what may be written, a range, a pattern."""
+    written: str = (wanted.extra or {}).get("written", "")
+    if written in _WRITTEN:
+        return _WRITTEN[written](value)
+    inner = wanted.type
+    plain = as_text(value) if isinstance(inner, mi.StrType) else convert(inner, value)
+    if not _fits(inner, plain):
+        raise ValueError(f"{_shown(value)} is not {written or 'allowed here'}")
+    return plain
+
+
+def _fits(wanted: mi.Type, value: Any) -> bool:
+    match wanted:
+        case mi.StrType(pattern=str(pattern)):
+            return re.search(pattern, value) is not None
+        case mi.IntType(ge=least, le=most):
+            return (least is None or value >= least) and (most is None or value <= most)
+        case _:
+            return True
 
 
 def _choice(choices: list[Any], value: ScalarValue) -> Any:
@@ -90,6 +112,11 @@ def _as_number(value: ScalarValue) -> int:
     return number
 
 
+def _duration(value: ScalarValue) -> str:
+    """A duration as Go prints it; a bare number has no unit and is refused, save 0."""
+    return format_duration(parse_duration(as_text(value)))
+
+
 def _parsed(parse: Callable[[str], object]) -> Callable[[ScalarValue], str]:
     """The text as written, once *parse* has accepted it."""
 
@@ -109,12 +136,17 @@ _CUSTOM: Mapping[type, Callable[[ScalarValue], Any]] = {
     Protocol: _protocol,
 }
 
+_WRITTEN: Mapping[str, Callable[[ScalarValue], Any]] = {
+    AS_NUMBER_TEXT["written"]: _as_number,
+    DURATION_TEXT["written"]: _duration,
+}
+
 
 # --- what is said ----------------------------------------------------------------------------------------------------------
 
 _EXPECTED: Mapping[type, str] = {
     mi.StrType: "text", mi.IntType: "a whole number", mi.FloatType: "a number", mi.BoolType: "true or false",
-    mi.VarTupleType: "a list", mi.DictType: "a mapping", mi.StructType: "a mapping", mi.Metadata: "an AS number",
+    mi.VarTupleType: "a list", mi.DictType: "a mapping", mi.StructType: "a mapping",
 }  # fmt: skip
 
 
@@ -127,6 +159,8 @@ def expected(wanted: mi.Type) -> str:
             return f"expected one of {', '.join(member.value for member in wanted.cls)}"
         case mi.LiteralType():
             return f"expected one of {', '.join(map(str, wanted.values))}"
+        case mi.Metadata():
+            return f"expected {(wanted.extra or {}).get('written') or expected(wanted.type).removeprefix('expected ')}"
         case _:
             return f"expected {_EXPECTED[type(wanted)]}"
 

@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tortie.model import endpoint, kubernetes, policy, topology
+from tortie.model import (
+    bgp,
+    configuration,
+    endpoint,
+    felix,
+    ipam,
+    kubernetes,
+    kubernetes_cluster_policy,
+    kubernetes_endpointslice,
+    nodestatus,
+    policy,
+    sets,
+    staged,
+    topology,
+)
 from tortie.model.meta import CALICO, Resource
 
 CALICO_PREFIX = "/calico/resources/v3/projectcalico.org/"
@@ -68,6 +82,28 @@ WORKLOAD_ENDPOINT = Kind(
     "WorkloadEndpoint", CALICO, "workloadendpoints", endpoint.WorkloadEndpoint, namespaced=True,
     short_names=("wep", "weps"),
 )  # fmt: skip
+HOST_ENDPOINT = Kind(
+    "HostEndpoint", CALICO, "hostendpoints", endpoint.HostEndpoint, namespaced=False, short_names=("hep", "heps")
+)
+NETWORK_SET = Kind(
+    "NetworkSet", CALICO, "networksets", sets.NetworkSet, namespaced=True, short_names=("netset", "netsets")
+)
+GLOBAL_NETWORK_SET = Kind(
+    "GlobalNetworkSet", CALICO, "globalnetworksets", sets.GlobalNetworkSet, namespaced=False,
+    short_names=("gns", "gnetsets"),
+)  # fmt: skip
+STAGED_NETWORK_POLICY = Kind(
+    "StagedNetworkPolicy", CALICO, "stagednetworkpolicies", staged.StagedNetworkPolicy, namespaced=True,
+    short_names=("snp", "snps"),
+)  # fmt: skip
+STAGED_GLOBAL_NETWORK_POLICY = Kind(
+    "StagedGlobalNetworkPolicy", CALICO, "stagedglobalnetworkpolicies", staged.StagedGlobalNetworkPolicy, namespaced=False,
+    short_names=("sgnp", "sgnps"),
+)  # fmt: skip
+STAGED_KUBERNETES_NETWORK_POLICY = Kind(
+    "StagedKubernetesNetworkPolicy", CALICO, "stagedkubernetesnetworkpolicies", staged.StagedKubernetesNetworkPolicy,
+    namespaced=True, short_names=("sknp", "skpol", "skpols", "stagedkubernetespolicy", "stagedkubernetespolicies"),
+)  # fmt: skip
 NODE = Kind("Node", CALICO, "nodes", topology.Node, namespaced=False, short_names=("no", "nos"))
 IP_POOL = Kind(
     "IPPool", CALICO, "ippools", topology.IPPool, namespaced=False, short_names=("ipp", "ipps", "pool", "pools")
@@ -77,6 +113,27 @@ BGP_CONFIGURATION = Kind(
     short_names=("bgpconfig", "bgpconfigs"),
 )  # fmt: skip
 BGP_PEER = Kind("BGPPeer", CALICO, "bgppeers", topology.BGPPeer, namespaced=False)
+BGP_FILTER = Kind("BGPFilter", CALICO, "bgpfilters", bgp.BGPFilter, namespaced=False)
+IP_RESERVATION = Kind("IPReservation", CALICO, "ipreservations", ipam.IPReservation, namespaced=False)
+IPAM_CONFIGURATION = Kind(
+    "IPAMConfiguration", CALICO, "ipamconfigurations", ipam.IPAMConfiguration, namespaced=False,
+    short_names=("ipamconfig", "ipamconfigs"),
+)  # fmt: skip
+BLOCK_AFFINITY = Kind(
+    "BlockAffinity", CALICO, "blockaffinities", ipam.BlockAffinityResource, namespaced=False,
+    short_names=("affinity", "affinities"),
+)  # fmt: skip
+CALICO_NODE_STATUS = Kind(
+    "CalicoNodeStatus", CALICO, "caliconodestatuses", nodestatus.CalicoNodeStatus, namespaced=False
+)
+FELIX_CONFIGURATION = Kind(
+    "FelixConfiguration", CALICO, "felixconfigurations", felix.FelixConfiguration, namespaced=False,
+    short_names=("felixconfig", "felixconfigs"),
+)  # fmt: skip
+KUBE_CONTROLLERS_CONFIGURATION = Kind(
+    "KubeControllersConfiguration", CALICO, "kubecontrollersconfigurations", configuration.KubeControllersConfiguration,
+    namespaced=False, short_names=("kcc", "kccs"),
+)  # fmt: skip
 CLUSTER_INFORMATION = Kind(
     "ClusterInformation", CALICO, "clusterinformations", topology.ClusterInformation, namespaced=False,
     short_names=("clusterinfo", "clusterinfos"),
@@ -88,6 +145,16 @@ K8S_NETWORK_POLICY = Kind(
 NAMESPACE = Kind("Namespace", "v1", "namespaces", kubernetes.Namespace, namespaced=False, short_names=("ns",))
 POD = Kind("Pod", "v1", "pods", kubernetes.Pod, namespaced=True, short_names=("po",))
 SERVICE = Kind("Service", "v1", "services", kubernetes.Service, namespaced=True, short_names=("svc",))
+SERVICE_ACCOUNT = Kind(
+    "ServiceAccount", "v1", "serviceaccounts", kubernetes.ServiceAccount, namespaced=True, short_names=("sa",)
+)
+ENDPOINT_SLICE = Kind(
+    "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", kubernetes_endpointslice.EndpointSlice, namespaced=True
+)
+CLUSTER_NETWORK_POLICY = Kind(
+    "ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies",
+    kubernetes_cluster_policy.ClusterNetworkPolicy, namespaced=False, short_names=("cnp",),
+)  # fmt: skip
 
 KINDS: tuple[Kind, ...] = (
     TIER,
@@ -95,15 +162,31 @@ KINDS: tuple[Kind, ...] = (
     NETWORK_POLICY,
     GLOBAL_NETWORK_POLICY,
     WORKLOAD_ENDPOINT,
+    HOST_ENDPOINT,
+    NETWORK_SET,
+    GLOBAL_NETWORK_SET,
+    STAGED_NETWORK_POLICY,
+    STAGED_GLOBAL_NETWORK_POLICY,
+    STAGED_KUBERNETES_NETWORK_POLICY,
     NODE,
     IP_POOL,
+    IP_RESERVATION,
+    IPAM_CONFIGURATION,
+    BLOCK_AFFINITY,
     BGP_CONFIGURATION,
     BGP_PEER,
+    BGP_FILTER,
+    CALICO_NODE_STATUS,
+    FELIX_CONFIGURATION,
+    KUBE_CONTROLLERS_CONFIGURATION,
     CLUSTER_INFORMATION,
     K8S_NETWORK_POLICY,
     NAMESPACE,
     POD,
     SERVICE,
+    SERVICE_ACCOUNT,
+    ENDPOINT_SLICE,
+    CLUSTER_NETWORK_POLICY,
 )
 
 _BY_TYPE = {kind.struct: kind for kind in KINDS}

@@ -19,31 +19,45 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
 
 
 class OwnerReference(Value, frozen=True, kw_only=True):
+    """An object that this one belongs to."""
+
     api_version: str = ""
+    """The owner's apiVersion."""
     kind: str = ""
+    """The owner's kind."""
     name: str = ""
+    """The owner's name; of the same namespace, or cluster-wide."""
     uid: str = ""
+    """The owner's uid, by which a later object of the same name is told apart."""
 
 
 class ObjectMeta(Value, frozen=True, kw_only=True):
-    """Kubernetes object metadata, as far as we use it; a stored document keeps the rest."""
+    """Name, namespace, labels and what the datastore knows of an object."""
 
     name: str
+    """Unique among the objects of the kind in the namespace."""
     namespace: str = ""
-    """Empty for a cluster-scoped object."""
+    """Absent for a cluster-wide kind, and in files for the command's ``--namespace``."""
     labels: Mapping[str, str] = {}
+    """What selectors select by."""
     annotations: Mapping[str, str] = {}
+    """Free text by name, for people and tools; selects nothing."""
     uid: str = ""
+    """Given once, when the object is created."""
     creation_timestamp: str | None = None
-    """RFC 3339, or None where the object was never stored."""
+    """When the object was created, RFC 3339; absent if it was never stored."""
     resource_version: str = ""
-    """The store's revision of this object, decimal; never part of the stored value."""
+    """The store's revision of the object. In a file: apply only if the object is still of this revision."""
     generate_name: str = ""
+    """Kubernetes' own; never stored."""
     finalizers: tuple[str, ...] = ()
+    """Kubernetes' own: who has to act before the object may go."""
     owner_references: tuple[OwnerReference, ...] = ()
+    """The objects that this one belongs to."""
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind"):
     """Base of every kind. A subclass adds ``api_version`` (a Literal with its default) and, for most, ``spec``."""
 
     metadata: ObjectMeta
+    """Name, namespace and labels."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec.inspect as mi
 
-from tortie.model import kubernetes, meta, policy, topology
+from tortie.model import kubernetes, kubernetes_cluster_policy, kubernetes_endpointslice, meta, policy, staged
 from tortie.model.fieldpath import FieldPath
 from tortie.model.fieldvalues import convert, expected, suggestion
 from tortie.model.meta import Resource, Value
+from tortie.model.scalars import DURATION_TEXT
 from tortie.model.yamlscalars import ScalarValue, as_integer, as_number, as_text, resolve
 from tortie.model.yamltree import MappingNode, Node, Position, ScalarNode, SequenceNode
 
@@ -25,16 +26,23 @@ _KEPT: Mapping[type, frozenset[str]] = {
     meta.ObjectMeta: frozenset({"deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "selfLink"}),
     meta.OwnerReference: frozenset({"controller", "blockOwnerDeletion"}),
     policy.Tier: frozenset({"status"}),
-    topology.Node: frozenset({"status"}),
-    topology.IPPool: frozenset({"status"}),
+    policy.NetworkPolicy: frozenset({"status"}),
+    policy.GlobalNetworkPolicy: frozenset({"status"}),
+    staged.StagedNetworkPolicy: frozenset({"status"}),
+    staged.StagedGlobalNetworkPolicy: frozenset({"status"}),
+    staged.StagedKubernetesNetworkPolicy: frozenset({"status"}),
     kubernetes.NetworkPolicy: frozenset({"status"}),
     kubernetes.Namespace: frozenset({"spec", "status"}),
+    kubernetes_cluster_policy.ClusterNetworkPolicy: frozenset({"status"}),
 }  # fmt: skip
 """Fields that are known and kept as they are, though nothing here reads them."""
 
 _OPEN: frozenset[type] = frozenset({
     kubernetes.Pod, kubernetes.PodSpec, kubernetes.PodStatus, kubernetes.PodIP, kubernetes.Container, kubernetes.ContainerPort,
     kubernetes.EnvVar, kubernetes.Service, kubernetes.ServiceSpec, kubernetes.ServicePort,
+    kubernetes.ServiceAccount, kubernetes.LocalObjectReference, kubernetes_endpointslice.EndpointSlice,
+    kubernetes_endpointslice.Endpoint, kubernetes_endpointslice.EndpointConditions, kubernetes_endpointslice.EndpointPort,
+    kubernetes_endpointslice.ObjectReference,
 })  # fmt: skip
 """Kubernetes' large structs: any undeclared field is kept. Never one that policy is made of, where ignoring a misspelt
 field could open traffic."""
@@ -57,6 +65,11 @@ ABSENT = _Absent()
 
 type_info = functools.cache(mi.type_info)
 """A kind's declaration as msgspec describes it."""
+
+
+def undeclared_fields(struct: type) -> frozenset[str] | None:
+    """The fields that *struct* keeps as they are, though it does not declare them; None: any."""
+    return None if struct in _OPEN else _KEPT.get(struct, frozenset())
 
 
 class Walk:
@@ -172,10 +185,13 @@ class Walk:
         return [self._value(wanted.item_type, item, (*path, index)) for index, item in enumerate(node.items)]
 
     def _union(self, wanted: mi.UnionType, node: Node, path: FieldPath) -> Any:
-        """``X | None``, where null never comes to here, or a number or text, whichever was written."""
+        """``X | None``, where null never comes to here, or a number or text, or a switch or text, whichever was written."""
         choices = [choice for choice in wanted.types if not isinstance(choice, mi.NoneType)]
         if len(choices) == 1:
             return self._value(choices[0], node, path)
+        if isinstance(choices[0], mi.BoolType):
+            plain = isinstance(node, ScalarNode) and isinstance(_resolved(node), bool)
+            return self._value(choices[0] if plain else choices[1], node, path)
         assert isinstance(choices[0], mi.IntType)
         number = isinstance(node, ScalarNode) and as_integer(_resolved(node)) is not None
         return self._value(choices[0] if number else mi.StrType(), node, path)
@@ -211,6 +227,8 @@ class Walk:
     def _warn_if_changed(self, wanted: mi.Type, node: ScalarNode, value: Any, path: FieldPath) -> None:
         if isinstance(wanted, mi.BoolType) or str(value) == node.text:
             return  # `yes` for true surprises nobody
+        if isinstance(wanted, mi.Metadata) and wanted.extra == DURATION_TEXT:
+            return  # nor does 2m0s for 120s
         if isinstance(wanted, mi.FloatType) and _decimal(node.text) == value:
             return  # nor does 1e3 for 1000
         self.warnings.append(Finding(node.position, path, node.text, f"{node.text!r} is stored as {value}"))

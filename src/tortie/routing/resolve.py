@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tortie.model.meta import HostName
+from tortie.model.scalars import parse_duration
 from tortie.model.topology import (
     AffinityState,
     BGPConfiguration,
     BGPConfigurationSpec,
     BGPPeer,
+    BGPPeerSpec,
     BlockAffinity,
     IPPool,
     Node,
@@ -103,7 +105,7 @@ class _Settings:
             self._report.omit("BGPConfiguration logSeverityScreen", error)
             return LogLevel.INFO
 
-    def _duration(self, text: str) -> int | None:
+    def _duration(self, text: str | None) -> int | None:
         try:
             return _restart_time_s(text)
         except ValueError as error:
@@ -111,20 +113,15 @@ class _Settings:
             return None
 
 
-_GO_DURATION = re.compile(r"([0-9]*\.?[0-9]+)(ms|us|ns|h|m|s)")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _MAX_RESTART_TIME_S = 4095
 """The restart time has 12 bits (RFC 4724 §3)."""
 
 
-def _restart_time_s(text: str) -> int | None:
+def _restart_time_s(text: str | None) -> int | None:
     """A Go duration such as ``1m30s`` in whole seconds, rounded up; None for no text."""
     if not text:
         return None
-    parts = _GO_DURATION.findall(text)
-    if "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a duration such as 5s or 1m30s")
-    seconds = math.ceil(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    seconds = math.ceil(parse_duration(text) / 1e9)
     if seconds > _MAX_RESTART_TIME_S:
         raise ValueError(f"{text!r} is longer than BGP can express, {_MAX_RESTART_TIME_S}s")
     return seconds
@@ -208,6 +205,11 @@ def _explicit(
         spec = bgp_peer.spec
         if spec.node not in ("", me.name):
             continue
+        if unread := _selectors(spec):
+            report.omit(f"BGPPeer {bgp_peer.metadata.name}", ValueError(f"{unread} cannot be evaluated yet"))
+            continue
+        for setting in _ignored_settings(spec):
+            report.omit(f"BGPPeer {bgp_peer.metadata.name}, {setting}", ValueError("not supported yet"))
         try:
             address, port = _peer_address(spec.peer_ip)
             restart_time_s = _restart_time_s(spec.max_restart_time)
@@ -223,6 +225,32 @@ def _explicit(
             as_number=spec.as_number or as_numbers.get(address, me.as_number),
             restart_time_s=restart_time_s,
         )
+
+
+def _selectors(spec: BGPPeerSpec) -> str:
+    """The selectors of a BGPPeer, by name. Without evaluating them nobody knows whether it is of this node, or with whom."""
+    given = {
+        "nodeSelector": spec.node_selector,
+        "peerSelector": spec.peer_selector,
+        "localWorkloadSelector": spec.local_workload_selector,
+    }
+    return " and ".join(field for field, text in given.items() if text)
+
+
+def _ignored_settings(spec: BGPPeerSpec) -> Iterator[str]:
+    """What a BGPPeer asks for and its session does not get."""
+    given = {
+        "localASNumber": spec.local_as_number,
+        "nextHopMode": spec.next_hop_mode not in (None, "Auto") or spec.keep_original_next_hop,
+        "password": spec.password,
+        "sourceAddress": spec.source_address == "None",
+        "keepaliveTime": spec.keepalive_time,
+        "numAllowedLocalASNumbers": spec.num_allowed_local_as_numbers,
+        "ttlSecurity": spec.ttl_security,
+        "reachableBy": spec.reachable_by,
+        "filters": spec.filters,
+    }
+    return (field for field, value in given.items() if value)
 
 
 _BRACKETED = re.compile(r"\[(.*)\]:([0-9]+)")

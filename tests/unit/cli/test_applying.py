@@ -212,7 +212,7 @@ class Disturbed:
             raise TooLargeError("too large")
         if self._times:
             self._times -= 1
-            self._store.apply(f"{CALICO}ippools/p", POOL_VALUE.replace(b"10.", b"1%d." % self._times))
+            self._store.apply(f"{CALICO}ippools/p", POOL_VALUE.replace(b'"t"', b'"t%d"' % self._times))
         self.transactions += 1
         return self._store.transact(checks, writes)
 

@@ -178,7 +178,10 @@ def test_undeclared_fields_of_large_kubernetes_kinds_are_kept() -> None:
         ),
         pytest.param("apiVersion: v1\nkind: Namespace\nmetadata: {name: a, nme: b}\n", "f.yaml:3:21: metadata.nme: there is no field 'nme' here; did you mean name?", id="metadata"),
         pytest.param(policy("selector: has(a)") + "extra: 1\n", "f.yaml:6:1: extra: there is no field 'extra' here", id="top"),
-        pytest.param(policy("selector: has(a)") + "status: {}\n", "f.yaml:6:1: status: there is no field 'status' here", id="status"),
+        pytest.param(
+            "apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: a}\nstatus: {}\n",
+            "f.yaml:4:1: status: there is no field 'status' here", id="status",
+        ),
     ],
 )  # fmt: skip
 def test_unknown_fields_are_named(text: str, message: str) -> None:

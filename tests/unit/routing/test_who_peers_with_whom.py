@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 from bgp_resources import affinities_of, configuration, intent_of, node, peer, pool
@@ -127,6 +128,32 @@ def test_a_peer_of_a_node_is_only_that_nodes_and_wins_over_global_and_mesh() -> 
     assert "Global_172_30_0_9" in names(b)
     assert [peer.as_number for peer in a.peers if str(peer.address) == "172.30.0.9"] == [65002]
     assert [peer for peer in a.peers if str(peer.address) == "172.30.0.66"] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"nodeSelector": "rack == 'r1'", "peerIP": "10.0.0.1"}, "nodeSelector cannot"),
+        ({"peerSelector": "has(rr)"}, "peerSelector cannot"),
+        ({"nodeSelector": "!has(rr)", "peerSelector": "has(rr)"}, "nodeSelector and peerSelector cannot"),
+        ({"localWorkloadSelector": "all()", "asNumber": 65000}, "localWorkloadSelector cannot"),
+    ],
+    ids=["nodes", "peers", "both", "workloads"],
+)
+def test_a_peer_with_a_selector_is_nobodys_rather_than_everybodys(spec: dict[str, Any], says: str) -> None:
+    intent = resolved("a", MESH[0], peer("selected", **spec), peer("plain", peerIP="10.0.0.2"))
+    assert names(intent) == ["Global_10_0_0_2"]
+    [sentence] = intent.omitted
+    assert sentence.startswith(f"BGPPeer selected: {says}")
+
+
+def test_what_a_session_does_not_get_is_said() -> None:
+    intent = resolved("a", MESH[0], peer("p", peerIP="10.0.0.2", filters=["f"], ttlSecurity=1))
+    assert names(intent) == ["Global_10_0_0_2"]
+    assert [sentence.partition(":")[0] for sentence in intent.omitted] == [
+        "BGPPeer p, ttlSecurity",
+        "BGPPeer p, filters",
+    ]
 
 
 def test_nobody_peers_with_itself_or_in_a_family_it_does_not_speak() -> None:

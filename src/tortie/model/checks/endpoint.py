@@ -1,16 +1,29 @@
-"""Workload endpoints."""
+"""Workload and host endpoints.
+
+What only says who an endpoint is (names of nodes, profiles, gateways) is refused at the door only: an endpoint that is stored
+already is better governed than left out for a misspelt gateway.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from tortie.model.checks.metadata import is_port_name
-from tortie.model.checks.violation import Violation, under
-from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointPort, WorkloadEndpointSpec, endpoint_name
-from tortie.net import Network
+from tortie.model.checks.metadata import is_dns_subdomain, is_port_name
+from tortie.model.checks.qos import check_qos_controls
+from tortie.model.checks.violation import Violation, distinct, under
+from tortie.model.endpoint import (
+    EndpointPort,
+    HostEndpointSpec,
+    WorkloadEndpoint,
+    WorkloadEndpointPort,
+    WorkloadEndpointSpec,
+    endpoint_name,
+)
+from tortie.net import Address, Family, Network
 
 _INTERFACE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
+_CONTAINER_ID = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 
 
 def check_endpoint(endpoint: WorkloadEndpoint) -> Iterator[Violation]:
@@ -42,12 +55,9 @@ def name_of(spec: WorkloadEndpointSpec) -> str:
 
 
 def check_endpoint_spec(spec: WorkloadEndpointSpec) -> Iterator[Violation]:
-    """Interface, addresses and ports."""
-    if not _INTERFACE.fullmatch(spec.interface_name):
-        text = spec.interface_name
-        yield Violation(
-            ("interfaceName",), f"{text!r} is not an interface's name: 1-15 letters, digits, '_', '.' and '-'"
-        )
+    """Identifiers, interface, addresses and ports."""
+    yield from _check_identifiers(spec)
+    yield from _check_interface(spec.interface_name)
     for index, network in enumerate(spec.ip_networks):
         if not network.is_host:
             yield Violation(("ipNetworks", index), f"{network} is not one address: expected a /32 or /128")
@@ -57,20 +67,101 @@ def check_endpoint_spec(spec: WorkloadEndpointSpec) -> Iterator[Violation]:
         if nat.internal_ip.network() not in spec.ip_networks:
             yield Violation(("ipNATs", index, "internalIP"), f"{nat.internal_ip} is not among ipNetworks")
     for index, port in enumerate(spec.ports):
-        yield from under(("ports", index), _check_port(port))
+        yield from under(("ports", index), _check_workload_port(port))
     for index, text in enumerate(spec.allow_spoofed_source_prefixes):
         try:
             Network.parse(text, strict=False)
         except ValueError as error:
             yield Violation(("allowSpoofedSourcePrefixes", index), str(error))
+    if spec.qos_controls is not None:
+        yield from under(("qosControls",), check_qos_controls(spec.qos_controls))
 
 
-def _check_port(port: WorkloadEndpointPort) -> Iterator[Violation]:
+def _check_identifiers(spec: WorkloadEndpointSpec) -> Iterator[Violation]:
+    names = {
+        "orchestrator": spec.orchestrator, "workload": spec.workload, "node": spec.node, "pod": spec.pod,
+        "endpoint": spec.endpoint, "serviceAccountName": spec.service_account_name,
+    }  # fmt: skip
+    for field, name in names.items():
+        if name:
+            yield from _check_name((field,), name)
+    if spec.container_id and not _CONTAINER_ID.fullmatch(spec.container_id):
+        yield Violation(
+            ("containerID",),
+            f"{spec.container_id!r} is not a container's id: letters, digits and '-'",
+            at_door_only=True,
+        )
+    yield from _check_profiles(spec.profiles)
+    for field, text, family in (
+        ("ipv4Gateway", spec.ipv4_gateway, Family.V4),
+        ("ipv6Gateway", spec.ipv6_gateway, Family.V6),
+    ):
+        if text and not _is_address(text, family):
+            yield Violation((field,), f"{text!r} is not an IPv{family} address", at_door_only=True)
+
+
+def _check_name(path: tuple[str | int, ...], name: str) -> Iterator[Violation]:
+    if not is_dns_subdomain(name):
+        message = f"{name!r} is not a name: lower-case letters, digits, '-' and '.', at most 253"
+        yield Violation(path, message, at_door_only=True)
+
+
+def _check_profiles(profiles: tuple[str, ...]) -> Iterator[Violation]:
+    for index, name in enumerate(profiles):
+        yield from _check_name(("profiles", index), name)
+
+
+def _is_address(text: str, family: Family) -> bool:
+    try:
+        return Address.parse(text).family is family
+    except ValueError:
+        return False
+
+
+def _check_interface(name: str) -> Iterator[Violation]:
+    if not _INTERFACE.fullmatch(name):
+        yield Violation(
+            ("interfaceName",), f"{name!r} is not an interface's name: 1-15 letters, digits, '_', '.' and '-'"
+        )
+
+
+def _check_workload_port(port: WorkloadEndpointPort) -> Iterator[Violation]:
+    yield from _check_port(port)
+    if not port.name and not port.host_port:
+        yield Violation(("name",), "a port without hostPort needs a name")
+    if port.name:
+        yield from _check_port_name(port.name)
+    if not 0 <= port.host_port <= 65535:
+        yield Violation(("hostPort",), f"{port.host_port} is not a port 1-65535, or 0 for none")
+    if port.host_ip and not any(_is_address(port.host_ip, family) for family in Family):
+        yield Violation(("hostIP",), f"{port.host_ip!r} is not an address", at_door_only=True)
+
+
+def _check_port(port: WorkloadEndpointPort | EndpointPort) -> Iterator[Violation]:
     if not port.protocol.has_ports:
         yield Violation(("protocol",), f"{port.protocol} has no ports; expected TCP, UDP or SCTP")
     if not 1 <= port.port <= 65535:
         yield Violation(("port",), f"{port.port} is not a port 1-65535")
-    if not port.name and not port.host_port:
-        yield Violation(("name",), "a port without hostPort needs a name")
-    if port.name and not is_port_name(port.name):
-        yield Violation(("name",), f"{port.name!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter")
+
+
+def _check_port_name(name: str) -> Iterator[Violation]:
+    if not is_port_name(name):
+        yield Violation(("name",), f"{name!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter")
+
+
+def check_host_endpoint_spec(spec: HostEndpointSpec) -> Iterator[Violation]:
+    """A host endpoint is found by its interface or its addresses."""
+    if not spec.node:
+        yield Violation(("node",), "node is missing; a host endpoint belongs to one node")
+    else:
+        yield from _check_name(("node",), spec.node)
+    if not spec.interface_name and not spec.expected_ips:
+        yield Violation((), "interfaceName and expectedIPs are both missing; one must say which interface is meant")
+    if spec.interface_name not in ("", "*"):
+        yield from _check_interface(spec.interface_name)
+    yield from distinct(("expectedIPs",), tuple(str(address) for address in spec.expected_ips))
+    yield from distinct(("profiles",), spec.profiles)
+    yield from _check_profiles(spec.profiles)
+    for index, port in enumerate(spec.ports):
+        yield from under(("ports", index), _check_port(port))
+        yield from under(("ports", index), _check_port_name(port.name))

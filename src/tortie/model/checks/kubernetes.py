@@ -14,18 +14,27 @@ from tortie.model.kubernetes import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
     NetworkPolicySpec,
+    PodSpec,
 )
 from tortie.net import Network
 
 
 def check_kubernetes_policy_spec(spec: NetworkPolicySpec) -> Iterator[Violation]:
     """Selectors, peers and ports of a NetworkPolicy."""
-    yield from under(("podSelector",), _check_label_selector(spec.pod_selector))
+    yield from under(("podSelector",), check_label_selector(spec.pod_selector))
     yield from distinct(("policyTypes",), spec.policy_types)
     for index, ingress in enumerate(spec.ingress):
         yield from _check_both(("ingress", index), "from", ingress.from_, ingress.ports)
     for index, egress in enumerate(spec.egress):
         yield from _check_both(("egress", index), "to", egress.to, egress.ports)
+
+
+def check_pod_spec(spec: PodSpec) -> Iterator[Violation]:
+    """What every container needs. Conversion can do without, so the declaration does not ask for it."""
+    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for index, container in enumerate(containers):
+            if not container.name:
+                yield Violation((field, index, "name"), "name is missing; a container needs one", at_door_only=True)
 
 
 def _check_both(
@@ -41,7 +50,7 @@ def _check_peer(peer: NetworkPolicyPeer) -> Iterator[Violation]:
     selectors = (("podSelector", peer.pod_selector), ("namespaceSelector", peer.namespace_selector))
     given = [(field, selector) for field, selector in selectors if selector is not None]
     for field, selector in given:
-        yield from under((field,), _check_label_selector(selector))
+        yield from under((field,), check_label_selector(selector))
     if peer.ip_block is not None:
         yield from under(("ipBlock",), _check_ip_block(peer.ip_block))
         if given:
@@ -52,13 +61,13 @@ def _check_peer(peer: NetworkPolicyPeer) -> Iterator[Violation]:
 
 def _check_ip_block(block: IPBlock) -> Iterator[Violation]:
     try:
-        whole = _network(block.cidr)
+        whole = cidr_network(block.cidr)
     except ValueError as error:
         yield Violation(("cidr",), str(error))
         return
     for index, text in enumerate(block.except_):
         try:
-            part = _network(text)
+            part = cidr_network(text)
         except ValueError as error:
             yield Violation(("except", index), str(error))
             continue
@@ -66,7 +75,8 @@ def _check_ip_block(block: IPBlock) -> Iterator[Violation]:
             yield Violation(("except", index), f"{text} is not a part of {block.cidr}")
 
 
-def _network(text: str) -> Network:
+def cidr_network(text: str) -> Network:
+    """The network of a Kubernetes field; host bits are allowed there, a missing prefix length is not. ValueError."""
     if not text.partition("/")[2].isdecimal():
         raise ValueError(f"{text!r} has no prefix length; expected a network such as 10.0.0.0/8 or fd00::/8")
     return Network.parse(text, strict=False)
@@ -87,7 +97,8 @@ def _check_port(port: NetworkPolicyPort) -> Iterator[Violation]:
             yield Violation(("endPort",), f"{port.end_port} is not a port from {port.port} to 65535")
 
 
-def _check_label_selector(selector: LabelSelector) -> Iterator[Violation]:
+def check_label_selector(selector: LabelSelector) -> Iterator[Violation]:
+    """Labels and expressions, as Kubernetes' API server checks them."""
     yield from under(("matchLabels",), check_labels(selector.match_labels))
     for index, requirement in enumerate(selector.match_expressions):
         yield from under(("matchExpressions", index), _check_requirement(requirement))

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from tortie.model.checks.metadata import check_policy_name, is_dns_subdomain
 from tortie.model.checks.rule import check_destination_services, check_direction, check_rule, check_selector
 from tortie.model.checks.violation import Violation, at_most, distinct, one_of, under
 from tortie.model.codec import Document
+from tortie.model.meta import ObjectMeta
 from tortie.model.policy import Direction, GlobalNetworkPolicySpec, NetworkPolicySpec, ProfileSpec, Rule, Tier
 
 BUILT_IN_TIERS = {"default": (1_000_000, "Deny"), "kube-admin": (1_000, "Pass"), "kube-baseline": (10_000_000, "Pass")}
 """Order and default action of the tiers that are always there."""
+
+_CLUSTER_POLICY_NAME = re.compile(r"kcnp\.(admin|baseline)\..")
+
+
+def check_global_policy_name(metadata: ObjectMeta) -> Iterator[Violation]:
+    """``name`` or ``tier.name``, or ``kcnp.<tier>.<name>`` for what a ClusterNetworkPolicy means.
+
+    The longer names of what other Kubernetes objects mean are for policies of a namespace.
+    """
+    if _CLUSTER_POLICY_NAME.match(metadata.name):
+        return  # a subdomain like every name
+    yield from check_policy_name(metadata)
+    if metadata.name.count(".") > 1 and not list(check_policy_name(metadata)):
+        message = f"{metadata.name!r} is not a global policy's name: one word, or two joined by a dot (tier.name)"
+        yield Violation(("name",), message, at_door_only=True)
 
 
 def check_policy_spec(spec: NetworkPolicySpec) -> Iterator[Violation]:
@@ -18,6 +36,10 @@ def check_policy_spec(spec: NetworkPolicySpec) -> Iterator[Violation]:
     yield from check_selector("selector", spec.selector)
     yield from check_selector("serviceAccountSelector", spec.service_account_selector)
     yield from distinct(("types",), spec.types)
+    if not is_dns_subdomain(spec.tier):
+        message = f"{spec.tier!r} is not a tier's name: lower-case letters, digits and '-', at most 63"
+        yield Violation(("tier",), message, at_door_only=True)
+    yield from distinct(("performanceHints",), spec.performance_hints)
     for index, hint in enumerate(spec.performance_hints):
         yield from one_of(("performanceHints", index), hint, ("AssumeNeededOnEveryNode",))
     for field, rules in (("ingress", spec.ingress), ("egress", spec.egress)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tortie.model.checks.metadata import is_port_name
+from tortie.model.checks.metadata import check_annotations, is_dns_subdomain, is_port_name
 from tortie.model.checks.violation import Violation, at_most, distinct, under
 from tortie.model.policy import Action, EntityRule, HTTPMatch, ICMPFields, Rule
 from tortie.net import ICMP, ICMPV6, TCP, Family, Network, Port, Protocol
@@ -40,6 +40,9 @@ def check_rule(rule: Rule) -> Iterator[Violation]:
         yield from under((end,), _check_services(entity))
     if rule.http is not None:
         yield from under(("http",), _check_http(rule, rule.http))
+    if rule.metadata is not None:
+        for path, message, _ in under(("metadata", "annotations"), check_annotations(rule.metadata.annotations)):
+            yield Violation(path, message, at_door_only=True)  # notes do not decide about packets
 
 
 def check_direction(rule: Rule, *, egress: bool) -> Iterator[Violation]:
@@ -81,9 +84,9 @@ def _check_families(rule: Rule) -> Iterator[Violation]:
         if wanted is None:
             wanted, reason = network.family, f"{network} before it"
         elif network.family is not wanted:
-            yield Violation(
-                path, f"{network} is IPv{network.family}, but {reason} says IPv{wanted}; one rule is of one family"
-            )
+            text = f"{network} is IPv{network.family}, but {reason} says IPv{wanted}; one rule is of one family"
+            # Rules converted from Kubernetes may be of both, and mean both.
+            yield Violation(path, text, at_door_only=rule.ip_version is None)
 
 
 def _check_icmp(rule: Rule) -> Iterator[Violation]:
@@ -110,6 +113,7 @@ def _check_entity(entity: EntityRule) -> Iterator[Violation]:
     yield from check_selector("namespaceSelector", entity.namespace_selector, may_be_global=True)
     if entity.service_accounts is not None:
         yield from under(("serviceAccounts",), check_selector("selector", entity.service_accounts.selector))
+        yield from distinct(("serviceAccounts", "names"), entity.service_accounts.names)
     yield from at_most(("nets",), entity.nets, 256)
     yield from at_most(("notNets",), entity.not_nets, 256)
     for index, network in enumerate(entity.not_nets):
@@ -143,6 +147,10 @@ def _check_services(entity: EntityRule) -> Iterator[Violation]:
         return
     if not entity.services.name:
         yield Violation(("services", "name"), "services needs the name of a service")
+    for field, name in (("name", entity.services.name), ("namespace", entity.services.namespace)):
+        if name and not is_dns_subdomain(name):
+            message = f"{name!r} is not a name: lower-case letters, digits, '-' and '.', at most 253"
+            yield Violation(("services", field), message, at_door_only=True)
     beside = {
         "selector": entity.selector, "notSelector": entity.not_selector, "namespaceSelector": entity.namespace_selector,
         "nets": entity.nets, "notNets": entity.not_nets, "serviceAccounts": entity.service_accounts,
@@ -173,7 +181,10 @@ def _check_http(rule: Rule, http: HTTPMatch) -> Iterator[Violation]:
         text = path.exact or path.prefix
         if bool(path.exact) == bool(path.prefix):
             yield Violation(("paths", index), "a path needs exactly one of exact and prefix")
-        elif not text.startswith("/") or re.search(r"[?#\s]", text) or len(text) > 1024:
+        elif not text.startswith("/") or re.search(r"[?#\s]", text):
             yield Violation(
                 ("paths", index), f"{text!r} is not a path: it begins with '/' and has no '?', '#' or space"
             )
+        if len(text) > 1024:
+            message = f"{len(text)} characters are too many for a path; at most 1024 are allowed"
+            yield Violation(("paths", index), message, at_door_only=True)

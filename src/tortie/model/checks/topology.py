@@ -1,61 +1,84 @@
-"""Nodes, pools and BGP."""
+"""Nodes, pools and the rest of IPAM."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from tortie.model.checks.addresses import check_address, check_range, check_ranges, is_address
 from tortie.model.checks.rule import check_selector
-from tortie.model.checks.violation import Violation, distinct, one_of, under
-from tortie.model.topology import BGPConfigurationSpec, BGPPeerSpec, IPPoolSpec, NodeBGPSpec, NodeSpec
-from tortie.net import Address, Family, Network
+from tortie.model.checks.violation import Violation, distinct, under
+from tortie.model.ipam import BlockAffinitySpec, IPPool, IPPoolSpec, IPReservationSpec
+from tortie.model.topology import NodeBGPSpec, NodeSpec, NodeStatus
+from tortie.net import MAC, Family, Network
 
-_MODES = ("Never", "Always", "CrossSubnet")
-_SEVERITIES = ("Trace", "Debug", "Info", "Warning", "Error", "Fatal")
 _BLOCK_SIZES = {Family.V4: (20, 32, 26), Family.V6: (116, 128, 122)}
 """The smallest, largest and default prefix length of a block."""
 _LINK_LOCAL = (Network.parse("169.254.0.0/16"), Network.parse("fe80::/10"))
-_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))*")
-_PEER = re.compile(r"\[(?P<v6>[^]]+)\]:(?P<port6>[0-9]+)|(?P<v4>[0-9.]+):(?P<port4>[0-9]+)|(?P<bare>[^][]+)")
+
+
+# --- nodes -------------------------------------------------------------------------------------------------------------------
 
 
 def check_node_spec(spec: NodeSpec) -> Iterator[Violation]:
-    """A node's BGP part says something, and its addresses are such."""
-    if spec.bgp is None:
-        return
-    if spec.bgp == NodeBGPSpec():
-        yield Violation(("bgp",), "bgp is empty; leave it out, or give addresses or an AS number")
+    """A node's addresses are such, and its BGP part says something."""
+    if spec.bgp is not None:
+        yield from under(("bgp",), _check_node_bgp(spec.bgp))
+    yield from check_address(("ipv4VXLANTunnelAddr",), spec.ipv4_vxlan_tunnel_addr, Family.V4)
+    yield from check_address(("ipv6VXLANTunnelAddr",), spec.ipv6_vxlan_tunnel_addr, Family.V6)
+    yield from _check_mac("vxlanTunnelMACAddr", spec.vxlan_tunnel_mac_addr)
+    yield from _check_mac("vxlanTunnelMACAddrV6", spec.vxlan_tunnel_mac_addr_v6)
+    if spec.wireguard is not None:
+        ends = spec.wireguard
+        yield from check_address(("wireguard", "interfaceIPv4Address"), ends.interface_ipv4_address, Family.V4)
+        yield from check_address(("wireguard", "interfaceIPv6Address"), ends.interface_ipv6_address, Family.V6)
+    for index, address in enumerate(spec.addresses):
+        yield from check_range(("addresses", index, "address"), address.address, or_address=True)
+    for index, interface in enumerate(spec.interfaces):
+        yield from under(("interfaces", index), check_ranges("addresses", interface.addresses))
+
+
+def _check_node_bgp(bgp: NodeBGPSpec) -> Iterator[Violation]:
+    if bgp == NodeBGPSpec():
+        yield Violation((), "bgp is empty; leave it out, or give addresses or an AS number")
     for field, text, family in (
-        ("ipv4Address", spec.bgp.ipv4_address, Family.V4),
-        ("ipv6Address", spec.bgp.ipv6_address, Family.V6),
+        ("ipv4Address", bgp.ipv4_address, Family.V4),
+        ("ipv6Address", bgp.ipv6_address, Family.V6),
     ):
-        yield from under(("bgp", field), _check_interface_address(text, family))
-    cluster = spec.bgp.route_reflector_cluster_id
-    if cluster and not _is_address(cluster, Family.V4):
-        yield Violation(("bgp", "routeReflectorClusterID"), f"{cluster!r} does not have the form of an IPv4 address")
+        yield from _check_interface_address(field, text, family)
+    yield from check_address(("ipv4IPIPTunnelAddr",), bgp.ipv4_ipip_tunnel_addr, Family.V4)
+    cluster = bgp.route_reflector_cluster_id
+    if cluster and not is_address(cluster, Family.V4):
+        yield Violation(("routeReflectorClusterID",), f"{cluster!r} does not have the form of an IPv4 address")
 
 
-def _check_interface_address(text: str, family: Family) -> Iterator[Violation]:
+def _check_interface_address(field: str, text: str, family: Family) -> Iterator[Violation]:
     address, slash, length = text.partition("/")
     if text and (
-        not _is_address(address, family) or (slash and not (length.isdecimal() and int(length) <= family.bits))
+        not is_address(address, family) or (slash and not (length.isdecimal() and int(length) <= family.bits))
     ):
-        yield Violation((), f"{text!r} is not an IPv{family} address, with or without its subnet's prefix length")
+        yield Violation((field,), f"{text!r} is not an IPv{family} address, with or without its subnet's prefix length")
 
 
-def _is_address(text: str, family: Family) -> bool:
+def _check_mac(field: str, text: str) -> Iterator[Violation]:
     try:
-        return Address.parse(text).family is family
-    except ValueError:
-        return False
+        if text:
+            MAC.parse(text)
+    except ValueError as error:
+        yield Violation((field,), str(error))
+
+
+def check_node_status(status: NodeStatus) -> Iterator[Violation]:
+    """Kubernetes' ranges are such."""
+    yield from check_ranges("podCIDRs", status.pod_cidrs, or_address=False)
+
+
+# --- IPAM --------------------------------------------------------------------------------------------------------------------
 
 
 def check_pool_spec(spec: IPPoolSpec) -> Iterator[Violation]:
     """A pool's addresses, blocks, encapsulation and uses."""
-    yield from one_of(("ipipMode",), spec.ipip_mode, _MODES)
-    yield from one_of(("vxlanMode",), spec.vxlan_mode, _MODES)
-    yield from one_of(("assignmentMode",), spec.assignment_mode, ("Automatic", "Manual"))
     yield from check_selector("nodeSelector", spec.node_selector)
+    yield from check_selector("namespaceSelector", spec.namespace_selector)
     yield from _check_pool_network(spec)
     yield from _check_pool_uses(spec)
     if "Never" not in (spec.ipip_mode, spec.vxlan_mode):
@@ -78,8 +101,8 @@ def _check_pool_network(spec: IPPoolSpec) -> Iterator[Violation]:
 
 def _check_pool_uses(spec: IPPoolSpec) -> Iterator[Violation]:
     yield from distinct(("allowedUses",), spec.allowed_uses)
-    for index, use in enumerate(spec.allowed_uses):
-        yield from one_of(("allowedUses", index), use, ("Workload", "Tunnel", "LoadBalancer"))
+    if spec.namespace_selector and spec.allowed_uses == ("Tunnel",):
+        yield Violation(("namespaceSelector",), "tunnels are of no namespace; a pool for them has no namespaceSelector")
     if "LoadBalancer" not in spec.allowed_uses:
         return
     if len(spec.allowed_uses) > 1:
@@ -92,37 +115,27 @@ def _check_pool_uses(spec: IPPoolSpec) -> Iterator[Violation]:
         yield Violation(("nodeSelector",), "a LoadBalancer pool needs nodeSelector all()")
 
 
-def check_bgp_configuration_spec(spec: BGPConfigurationSpec) -> Iterator[Violation]:
-    """The mesh, its times and ports."""
-    yield from one_of(("logSeverityScreen",), spec.log_severity_screen, _SEVERITIES)
-    yield from _check_duration("nodeMeshMaxRestartTime", spec.node_mesh_max_restart_time)
-    if spec.node_mesh_max_restart_time and not spec.node_to_node_mesh_enabled:
-        yield Violation(("nodeMeshMaxRestartTime",), "nodeMeshMaxRestartTime needs the node-to-node mesh")
-    if not 1 <= spec.listen_port <= 65535:
-        yield Violation(("listenPort",), f"{spec.listen_port} is not a port 1-65535")
+def check_pool_change(old: IPPool, new: IPPool) -> Iterator[Violation]:
+    """What addresses in use depend on stays as it is."""
+    if new.spec.cidr != old.spec.cidr:
+        yield Violation(("spec", "cidr"), f"{new.spec.cidr} cannot replace {old.spec.cidr}: a pool keeps its addresses")
+    before, after = _block_size(old.spec), _block_size(new.spec)
+    if after != before and new.spec.cidr.family is old.spec.cidr.family:
+        yield Violation(("spec", "blockSize"), f"{after} cannot replace {before}: a pool keeps its block size")
+    if "LoadBalancer" in old.spec.allowed_uses and "LoadBalancer" not in new.spec.allowed_uses:
+        yield Violation(("spec", "allowedUses"), "a LoadBalancer pool stays one")
 
 
-def _check_duration(field: str, text: str) -> Iterator[Violation]:
-    if not _DURATION.fullmatch(text):
-        yield Violation((field,), f"{text!r} is not a duration such as 90s, 2m or 1h30m")
+def _block_size(spec: IPPoolSpec) -> int:
+    return spec.block_size or _BLOCK_SIZES[spec.cidr.family][2]
 
 
-def check_bgp_peer_spec(spec: BGPPeerSpec) -> Iterator[Violation]:
-    """Where the peer is."""
-    yield from _check_duration("maxRestartTime", spec.max_restart_time)
-    if spec.peer_ip and not _is_peer(spec.peer_ip):
-        yield Violation(
-            ("peerIP",), f"{spec.peer_ip!r} is not a peer such as 10.0.0.1, 10.0.0.1:1179, fd00::1 or [fd00::1]:1179"
-        )
+def check_reservation_spec(spec: IPReservationSpec) -> Iterator[Violation]:
+    """Ranges and addresses of both families."""
+    yield from check_ranges("reservedCIDRs", spec.reserved_cidrs)
 
 
-def _is_peer(text: str) -> bool:
-    found = _PEER.fullmatch(text)
-    if found is None:
-        return False
-    if found["bare"]:
-        return _is_address(text, Family.V4) or _is_address(text, Family.V6)
-    family, address, port = (
-        (Family.V6, found["v6"], found["port6"]) if found["v6"] else (Family.V4, found["v4"], found["port4"])
-    )
-    return _is_address(address, family) and 1 <= int(port) <= 65535
+def check_affinity_spec(spec: BlockAffinitySpec) -> Iterator[Violation]:
+    """Only IPAM removes claims."""
+    if spec.deleted in (True, "true"):
+        yield Violation(("deleted",), "deleted is for IPAM to set", at_door_only=True)

@@ -39,7 +39,7 @@ def at_most(path: FieldPath, items: tuple[object, ...], limit: int) -> Iterator[
 
 
 def distinct(path: FieldPath, items: tuple[str, ...]) -> Iterator[Violation]:
-    """A set's items must differ."""
+    """A set's items must differ; one that is stored twice all the same means no more than once."""
     for index, item in enumerate(items):
         if item in items[:index]:
-            yield Violation((*path, index), f"{str(item)!r} is given twice")
+            yield Violation((*path, index), f"{str(item)!r} is given twice", at_door_only=True)

@@ -1,0 +1,56 @@
+"""What a resource may not be, given what is stored: a change of what must stay, a pool over another pool.
+
+Asked while a write is planned. What may change is the model's to say (``change_violations``); here is what it is asked with.
+Two pools that are created at the same moment can still overlap, as nothing that either plan reads changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tortie.cli.errors import CommandError
+from tortie.datastore.store import Entry
+from tortie.model import kinds
+from tortie.model.codec import InvalidResourceError, decode
+from tortie.model.fieldpath import path_text
+from tortie.model.ipam import IPPool
+from tortie.model.kinds import ResourceKey
+from tortie.model.meta import Resource
+from tortie.model.validation import change_violations
+
+
+def refuse_change(key: ResourceKey, stored: Entry | None, resource: Resource) -> None:
+    """CommandError if *resource* changes what must stay as it is stored; what is stored but invalid may be replaced."""
+    if stored is None:
+        return
+    try:
+        old = decode(stored.value, key.kind.struct)
+    except InvalidResourceError:
+        return
+    found = [f"{path_text(path)}: {message}" for path, message, _ in change_violations(key.kind, old, resource)]
+    if found:
+        raise CommandError(f"{key}: {'; '.join(found)}")
+
+
+def refuse_overlap(key: ResourceKey, resource: Resource, others: Iterable[tuple[ResourceKey, Resource]]) -> None:
+    """CommandError if *resource* is a new pool with addresses of one of *others*."""
+    if not isinstance(resource, IPPool):
+        return
+    cidr = resource.spec.cidr
+    for other_key, other in others:
+        if other_key == key or not isinstance(other, IPPool):
+            continue
+        if other.spec.cidr.contains(cidr) or cidr.contains(other.spec.cidr):
+            raise CommandError(f"{key}: its addresses {cidr} overlap those of {other_key}, {other.spec.cidr}")
+
+
+def stored_pools(entries: Iterable[Entry]) -> Iterator[tuple[ResourceKey, Resource]]:
+    """The valid pools among *entries*."""
+    for entry in entries:
+        key = kinds.parse_path(entry.key)
+        if key is None:
+            continue
+        try:
+            yield key, decode(entry.value, IPPool)
+        except InvalidResourceError:
+            continue

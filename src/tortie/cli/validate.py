@@ -1,0 +1,129 @@
+"""``tortie validate``: people's files are read and judged as ``apply`` would, and nothing else is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from tortie.cli import reports
+from tortie.cli.errors import CommandError
+from tortie.cli.jsonl import Answer, answer_lines, json_object
+from tortie.cli.manifests import texts
+from tortie.cli.reports import Found, Level, Report
+from tortie.conversion import ConversionError, convert
+from tortie.model.codec import encode_document
+from tortie.model.document import Problem, ReadResource, ReadResult, read
+from tortie.model.fieldpath import path_text
+from tortie.model.kinds import ResourceKey
+
+
+@click.command()
+@click.argument("more_files", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
+    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
+)  # fmt: skip
+@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(list(reports.FORMS)), default="text", show_default=True,
+    help="Lines to read, JSON, annotations for a GitHub workflow, or SARIF 2.1.0.",
+)  # fmt: skip
+@click.option(
+    "--jsonl",
+    is_flag=True,
+    help="Judge documents from standard input, one a line in JSON, and answer each with a line.",
+)
+def validate(
+    more_files: tuple[str, ...], files: tuple[str, ...], recursive: bool, strict: bool, form: str, jsonl: bool
+) -> None:
+    """Check files without a datastore: every field, every rule that needs no other object.
+
+    Every mistake of every file is told, with its file, line, column and field, what was written and what was expected. Warnings
+    tell what is accepted and looks unintended: selectors that never match, rules that never decide, text that is not
+    stored as it was written. The exit status is 1 if there is an error; with --strict, also if there is a warning.
+
+    With --jsonl, each line of standard input is a document, and each line of the output its judgement, in order and
+    as soon as it is known: {"valid", "errors": [{"field", "message"}], "warnings": […]}; or {"error"} for a line that is no
+    JSON object.
+
+    \b
+    Examples:
+      tortie validate -f policy.yaml
+      tortie validate -f manifests/ -R --strict
+      tortie validate -f manifests/ -o sarif
+      tortie validate --jsonl
+    """
+    names = (*files, *more_files)
+    if jsonl:
+        if names:
+            raise click.UsageError("--jsonl reads standard input and no files")
+        answer_lines(_judgement)
+        return
+    if not names:
+        raise click.UsageError("what is to be checked? Give -f FILE, or --jsonl")
+    report = _report(texts(names, recursive=recursive))
+    reports.FORMS[form](report)
+    if report.count(Level.ERROR) or (strict and report.found):
+        click.get_current_context().exit(1)
+
+
+def _report(sources: Iterable[tuple[str, str]]) -> Report:
+    found: list[Found] = []
+    first: dict[ResourceKey, Problem] = {}
+    files = resources = 0
+    for source, text in sources:
+        result = read(text, source=source)
+        of_file = [*_found(result, source), *_repeats(result, source, first)]
+        found += reports.in_order(of_file)
+        files += 1
+        resources += len(result.resources)
+    if not files:
+        raise CommandError("there are no .yaml, .yml or .json files in what -f names")
+    return Report(tuple(found), files, resources)
+
+
+def _found(result: ReadResult, source: str) -> Iterator[Found]:
+    yield from (Found(Level.ERROR, problem) for problem in result.errors)
+    yield from (Found(Level.WARNING, problem) for problem in result.warnings)
+    for item in result.resources:
+        try:
+            convert(item.resource)
+        except ConversionError as error:  # what `apply` would refuse
+            yield Found(Level.ERROR, _of_whole(item, source, str(error)))
+
+
+def _repeats(result: ReadResult, source: str, first: dict[ResourceKey, Problem]) -> Iterator[Found]:
+    """Resources that stood somewhere before: fine in files that are never applied together."""
+    for item in result.resources:
+        here = _of_whole(item, source, "")
+        before = first.setdefault(item.key, here)
+        if before is not here:
+            place = f"{before.source}:{before.position.line}"
+            message = f"{item.key} is given twice; the first is at {place}, and they cannot be applied together"
+            yield Found(Level.WARNING, here._replace(message=message))
+
+
+def _of_whole(item: ReadResource, source: str, message: str) -> Problem:
+    return Problem(source, item.position, (), "", message)
+
+
+# --- JSON lines ------------------------------------------------------------------------------------------------------------
+
+
+def _judgement(line: bytes) -> Answer:
+    document = json_object(line)
+    # Read as written, so that a key given twice is seen; but YAML has no surrogate pairs, which JSON escapes may be.
+    text = (encode_document(document) if b"\\u" in line else line).decode()
+    found = list(_found(read(text), "<stdin>"))
+    of_level = {level: [_as_json(problem) for other, problem in found if other is level] for level in Level}
+    return {
+        "valid": not of_level[Level.ERROR],
+        "errors": of_level[Level.ERROR],
+        "warnings": of_level[Level.WARNING],
+    }
+
+
+def _as_json(problem: Problem) -> dict[str, str]:
+    return {"field": path_text(problem.path), "message": problem.message}

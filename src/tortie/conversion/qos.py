@@ -1,0 +1,89 @@
+"""The limits that a pod's annotations ask for, as those of its endpoint.
+
+A value out of range counts as the nearest one in range, as in Calico; one that is no quantity counts as absent, and so does
+one that limits nothing without another: a burst without its rate, a peak rate not above it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from tortie.model.qos import QoSControls, dscp_number
+
+_PREFIX = "qos.projectcalico.org/"
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,2})|([numkMGTPE]|[KMGTPE]i)?)")
+_SUFFIXES = {
+    "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1),
+    **{letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", start=1)},
+    **{f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", start=1)},
+}  # fmt: skip
+
+
+class _Limit(NamedTuple):
+    """One limit of one direction: its annotation without the direction, its range, and the limit that it belongs to."""
+
+    name: str
+    lowest: int
+    highest: int
+    base: str = ""
+
+
+_LIMITS = (
+    _Limit("Bandwidth", 1_000, 10**15),
+    _Limit("Burst", 1_000, 34_359_738_360, "Bandwidth"),
+    _Limit("Peakrate", 1_010, 1_010_000_000_000_000, "Bandwidth"),
+    _Limit("Minburst", 1_000, 100_000_000, "Peakrate"),
+    _Limit("PacketRate", 1, 10_000),
+    _Limit("PacketBurst", 1, 10_000, "PacketRate"),
+    _Limit("MaxConnections", 1, 4_294_967_295),
+)
+_FIELDS = {"PacketRate": "packet_rate", "PacketBurst": "packet_burst", "MaxConnections": "max_connections"}
+
+
+def qos_controls(annotations: Mapping[str, str]) -> QoSControls | None:
+    """The limits in *annotations*; None if there is none."""
+    limits: dict[str, int] = {}
+    for direction in ("ingress", "egress"):
+        for name, value in _of_direction(annotations, direction).items():
+            limits[f"{direction}_{_FIELDS.get(name, name.lower())}"] = value
+    dscp = annotations.get(_PREFIX + "dscp", "")
+    if not _is_dscp(dscp):
+        dscp = ""
+    return QoSControls(**limits, dscp=dscp or None) if limits or dscp else None
+
+
+def _of_direction(annotations: Mapping[str, str], direction: str) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for limit in _LIMITS:
+        text = annotations.get(f"{_PREFIX}{direction}{limit.name}", "")
+        if limit.name == "Bandwidth" and not text:
+            text = annotations.get(f"kubernetes.io/{direction}-bandwidth", "")
+        value = _quantity(text)
+        if value is None or (limit.base and limit.base not in found):
+            continue
+        found[limit.name] = min(max(value, limit.lowest), limit.highest)
+        if limit.name == "Peakrate" and found["Peakrate"] <= found["Bandwidth"]:
+            del found["Peakrate"]
+    return found
+
+
+def _quantity(text: str) -> int | None:
+    """A Kubernetes quantity such as ``10M`` or ``1.5Gi``, rounded up; None if *text* is none."""
+    found = _QUANTITY.fullmatch(text)
+    if found is None:
+        return None
+    number, exponent, suffix = found.groups()
+    factor = Fraction(10) ** int(exponent) if exponent else _SUFFIXES[suffix or ""]
+    return math.ceil(Fraction(number) * factor)
+
+
+def _is_dscp(text: str) -> bool:
+    try:
+        dscp_number(text)
+    except ValueError:
+        return False
+    return True

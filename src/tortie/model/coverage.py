@@ -1,0 +1,131 @@
+"""Whether a rule matches everything that another one matches: then the other, coming later, never decides.
+
+Conservative: "no" may also mean that it cannot be seen from the two rules alone. Only what is equal, absent, or a number
+or network within another counts; selectors count by their canonical text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
+
+from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicyEgressRule, ClusterNetworkPolicyIngressRule
+from tortie.model.policy import Action, EntityRule, ICMPFields, Rule, ServiceAccountMatch
+from tortie.net import Network, Port
+from tortie.selectors import normalise
+
+ClusterRule = ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule
+
+
+def shadowed(rules: Sequence[Rule]) -> Iterator[tuple[int, int]]:
+    """Each rule that never decides, with the first one before it that matches all that it matches. Log rules only log."""
+    ends = [(_End.of(rule.source), _End.of(rule.destination)) for rule in rules]
+    for later, rule in enumerate(rules):
+        for earlier in range(later):
+            before = rules[earlier]
+            if before.action is not Action.LOG and _covers(before, ends[earlier], rule, ends[later]):
+                yield later, earlier
+                break
+
+
+def covers(wide: Rule, narrow: Rule) -> bool:
+    """Whether every packet that *narrow* matches is matched by *wide*, as far as can be seen."""
+    wide_ends, narrow_ends = ((_End.of(rule.source), _End.of(rule.destination)) for rule in (wide, narrow))
+    return _covers(wide, wide_ends, narrow, narrow_ends)
+
+
+class _End(NamedTuple):
+    """One end of a rule, its selectors read: a policy may have a thousand rules, and each is compared with each."""
+
+    peers: tuple[object, ...]
+    """Which known endpoints are meant: comparable by what selectors mean, not by how they are written."""
+    limits_peers: bool
+    entity: EntityRule
+
+    @classmethod
+    def of(cls, entity: EntityRule) -> Self:
+        accounts = entity.service_accounts or ServiceAccountMatch()
+        texts = (entity.selector, entity.not_selector, entity.namespace_selector, accounts.selector)
+        peers = (*(text and normalise(text) for text in texts), frozenset(accounts.names))
+        return cls(peers, any(peers), entity)
+
+
+_Ends = tuple[_End, _End]
+
+
+def _covers(wide: Rule, wide_ends: _Ends, narrow: Rule, narrow_ends: _Ends) -> bool:
+    return (
+        wide.ip_version in (None, narrow.ip_version)
+        and _covers_protocols(wide, narrow)
+        and _covers_icmp(wide.icmp, narrow.icmp)
+        and wide.not_icmp in (None, narrow.not_icmp)
+        and wide.http in (None, narrow.http)
+        and all(map(_covers_end, wide_ends, narrow_ends))
+    )
+
+
+def _covers_protocols(wide: Rule, narrow: Rule) -> bool:
+    if wide.protocol not in (None, narrow.protocol):
+        return False
+    if wide.not_protocol in (None, narrow.not_protocol):
+        return True
+    return narrow.protocol not in (None, wide.not_protocol)
+
+
+def _covers_icmp(wide: ICMPFields | None, narrow: ICMPFields | None) -> bool:
+    if wide is None or wide.type is None:
+        return True
+    return narrow is not None and wide.type == narrow.type and wide.code in (None, narrow.code)
+
+
+def _covers_end(wide_end: _End, narrow_end: _End) -> bool:
+    if wide_end.limits_peers and wide_end.peers != narrow_end.peers:
+        return False
+    wide, narrow = wide_end.entity, narrow_end.entity
+    return (
+        wide.services in (None, narrow.services)
+        and _covers_nets(wide.nets, narrow.nets)
+        and all(any(other.contains(net) for other in narrow.not_nets) for net in wide.not_nets)
+        and _covers_ports(wide.ports, narrow.ports)
+        and all(_has_port(narrow.not_ports, port) for port in wide.not_ports)
+    )
+
+
+def _covers_nets(wide: Sequence[Network], narrow: Sequence[Network]) -> bool:
+    if not wide:
+        return True
+    return bool(narrow) and all(any(other.contains(net) for other in wide) for net in narrow)
+
+
+def _covers_ports(wide: Sequence[Port], narrow: Sequence[Port]) -> bool:
+    if not wide:
+        return True
+    return bool(narrow) and all(_has_port(wide, port) for port in narrow)
+
+
+def _has_port(ports: Sequence[Port], port: Port) -> bool:
+    """Whether one of *ports* is *port*, or a range around it; a name is only itself."""
+    if port.is_named:
+        return port in ports
+    return any(other.contains(port.first) and other.contains(port.last) for other in ports)
+
+
+def shadowed_cluster_rules(rules: Sequence[ClusterRule]) -> Iterator[tuple[int, int]]:
+    """The same for the rules of a ClusterNetworkPolicy, whose peers and ports count only where they are written equal."""
+    for later, rule in enumerate(rules):
+        for earlier in range(later):
+            if _covers_cluster_rule(rules[earlier], rule):
+                yield later, earlier
+                break
+
+
+def _covers_cluster_rule(wide: ClusterRule, narrow: ClusterRule) -> bool:
+    peers, others = (_peers_of(rule) for rule in (wide, narrow))
+    protocols = not wide.protocols or (
+        bool(narrow.protocols) and all(item in wide.protocols for item in narrow.protocols)
+    )
+    return protocols and bool(others) and all(peer in peers for peer in others)
+
+
+def _peers_of(rule: ClusterRule) -> tuple[object, ...]:
+    return rule.from_ if isinstance(rule, ClusterNetworkPolicyIngressRule) else rule.to
