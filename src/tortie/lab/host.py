@@ -79,6 +79,9 @@ class Host:
         wiring.run(network, wiring.workload_lines(addresses))
 
 
+_INHERITED = ("PYTHONPATH", "TORTIE_LOG_LEVEL", "TORTIE_LOG_FORMAT")
+
+
 def _agent_environment() -> dict[str, str]:
-    """What an agent gets of the environment: what its interpreter needs to find it."""
-    return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    """What an agent gets of the environment: what its interpreter needs to find it, and how to log."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
