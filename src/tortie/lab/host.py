@@ -71,7 +71,14 @@ class Host:
 
     def is_gated_open(self, ifname: str) -> bool:
         """Whether the agent says that the policy of the endpoint at *ifname* is in the kernel."""
-        return (self.layout.run / "endpoint-status" / ifname).exists()
+        return self._gate(ifname).exists()
+
+    def close_gate(self, ifname: str) -> None:
+        """Take back the word of an agent that cannot do so itself."""
+        self._gate(ifname).unlink(missing_ok=True)
+
+    def _gate(self, ifname: str) -> Path:
+        return self.layout.run / "endpoint-status" / ifname
 
     def add_link(self, ifname: str, network: str, mac: MAC, addresses: tuple[Address, ...]) -> None:
         """Join the workload in the network namespace called *network* to this host; WiringError."""
