@@ -1,11 +1,17 @@
-"""What every suite shares: golden files."""
+"""What every suite shares: golden files, and how hard Hypothesis tries."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("soak", max_examples=2000, deadline=None)
+settings.register_profile("test", print_blob=True, deadline=None)  # a busy machine is no fault
+settings.load_profile("soak" if "TORTIE_SOAK" in os.environ else "test")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -91,3 +91,10 @@ def test_cleanup_removes_everything_of_ours(lab: Lab) -> None:
     assert not [route for route in routes if route["protocol"] in ("80", "bird")]
     assert lab.status()["hosts"][0]["bird"] == "not running"
     assert tortie(lab, "agent", "cleanup").returncode == 0, "cleaning up twice is no mistake"
+
+
+def test_an_agent_logs_as_the_environment_of_the_lab_says(launch, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORTIE_LOG_FORMAT", "json")
+    with launch(name, hosts=1).logs("host1") as logs:
+        lines = logs["host1/agent.log"].read().decode().splitlines()
+    assert {"level", "message", "time"} <= json.loads(lines[0]).keys()

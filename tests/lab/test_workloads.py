@@ -142,6 +142,22 @@ def test_a_workload_starts_only_when_its_policy_is_in_the_kernel(lab: Lab, apply
     wait_for(lab, "Running", "gated")
 
 
+def test_a_pod_made_again_does_not_pass_by_the_word_about_its_predecessor(lab: Lab, apply: Apply, tortie) -> None:
+    """The agent stands still meanwhile: what it said of the first pod must not start the second."""
+    apply(pod("again", "sleep", "1000", host="host1"))
+    wait_for(lab, "Running", "again")
+    lab.signal("host1", "agent", signal.SIGSTOP)
+    try:
+        assert tortie("--lab", lab.name, "delete", "pod", "again", "-n", "t").returncode == 0
+        eventually(lambda: workload(lab, "again")["phase"] == "absent", "the first pod is undone")
+        apply(pod("again", "sleep", "1000", host="host1"), pod("free", "sleep", "1000", host="host2"))
+        wait_for(lab, "Running", "free")
+        assert workload(lab, "again")["phase"] == "Pending", workload(lab, "again")
+    finally:
+        lab.signal("host1", "agent", signal.SIGCONT)
+    wait_for(lab, "Running", "again")
+
+
 def test_a_workload_has_what_the_reference_gives_it(lab: Lab, apply: Apply, capfd: pytest.CaptureFixture[str]) -> None:
     apply(pod("a", "sleep", "1000", host="host2"))
     (found,) = wait_for(lab, "Running", "a")

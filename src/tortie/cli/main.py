@@ -72,9 +72,23 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--datastore", metavar="URL", help="The datastore to use; see below.")
 @click.option("--lab", metavar="NAME", help="Use the datastore of the lab NAME; the same as --datastore lab://NAME.")
-@click.option("--log-level", type=click.Choice(logs.LEVELS), default="warning", show_default=True, help="What to log.")
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to log it."
+    "--log-level",
+    type=click.Choice(logs.LEVELS),
+    default="warning",
+    show_default=True,
+    envvar="TORTIE_LOG_LEVEL",
+    show_envvar=True,
+    help="What to log.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="TORTIE_LOG_FORMAT",
+    show_envvar=True,
+    help="How to log it.",
 )
 @click.pass_context
 def cli(ctx: click.Context, datastore: str | None, lab: str | None, log_level: str, log_format: str) -> None:

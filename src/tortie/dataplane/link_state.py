@@ -95,6 +95,8 @@ class LinkTable:
             yield LinkGone(name=before.name, ifindex=before.ifindex)
         self._links[link.ifindex] = link
         yield LinkChanged(link=link)
+        if before and before.name != link.name and (table := self._addresses.get(link.ifindex)):
+            yield self._addresses_of(link, table)  # a renamed link keeps them, but they were told under its old name
 
     def _drop(self, ifindex: int) -> Iterator[LinkEvent]:
         self._addresses.pop(ifindex, None)
@@ -116,5 +118,9 @@ class LinkTable:
         if self._addresses.get(link.ifindex, {}) == table:
             return
         self._addresses[link.ifindex] = table
+        yield self._addresses_of(link, table)
+
+    @staticmethod
+    def _addresses_of(link: Link, table: _AddressTable) -> AddressesChanged:
         addresses = tuple(address for _, address in sorted(table.items()))
-        yield AddressesChanged(name=link.name, ifindex=link.ifindex, addresses=addresses)
+        return AddressesChanged(name=link.name, ifindex=link.ifindex, addresses=addresses)

@@ -71,7 +71,14 @@ class Host:
 
     def is_gated_open(self, ifname: str) -> bool:
         """Whether the agent says that the policy of the endpoint at *ifname* is in the kernel."""
-        return (self.layout.run / "endpoint-status" / ifname).exists()
+        return self._gate(ifname).exists()
+
+    def close_gate(self, ifname: str) -> None:
+        """Take back the word of an agent that cannot do so itself."""
+        self._gate(ifname).unlink(missing_ok=True)
+
+    def _gate(self, ifname: str) -> Path:
+        return self.layout.run / "endpoint-status" / ifname
 
     def add_link(self, ifname: str, network: str, mac: MAC, addresses: tuple[Address, ...]) -> None:
         """Join the workload in the network namespace called *network* to this host; WiringError."""
@@ -79,6 +86,9 @@ class Host:
         wiring.run(network, wiring.workload_lines(addresses))
 
 
+_INHERITED = ("PYTHONPATH", "TORTIE_LOG_LEVEL", "TORTIE_LOG_FORMAT")
+
+
 def _agent_environment() -> dict[str, str]:
-    """What an agent gets of the environment: what its interpreter needs to find it."""
-    return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    """What an agent gets of the environment: what its interpreter needs to find it, and how to log."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}

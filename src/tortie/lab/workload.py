@@ -28,6 +28,9 @@ from tortie.net import Address
 GATE_PATIENCE_S = 10.0
 """After so long without the agent's word, the pod's status says what it waits for."""
 
+CLOSING_PATIENCE_S = 1.0
+"""How long an agent may take to close the gate of an endpoint that is gone before it is taken to be dead."""
+
 STOP_PATIENCE_S = 2.0
 """Between SIGTERM and SIGKILL."""
 
@@ -146,6 +149,15 @@ class Workload:
         report(self._store, self.key, phase="Running")
         return await self._process.wait()
 
+    async def _gate_closes(self) -> None:
+        """Wait until the agent has taken its word back: the next pod of this name must not take it for its own."""
+        # counted here: asyncio.timeout does not tell its own cancellation from ours in a cancelled task before Python 3.11.4
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CLOSING_PATIENCE_S
+        while self.host.is_gated_open(self._ifname) and loop.time() < deadline:
+            await asyncio.sleep(_POLL_S)
+        self.host.close_gate(self._ifname)  # for an agent that does not run
+
     # --- undoing -----------------------------------------------------------------------------------------------------------
 
     async def _detach(self) -> None:
@@ -156,6 +168,7 @@ class Workload:
         if self._stored_endpoint:
             with contextlib.suppress(NotFoundError):
                 self._store.delete(self._endpoint_key)
+            await self._gate_closes()
         if self.space is not None:
             with contextlib.suppress(wiring.WiringError):  # it may not have come to a link
                 wiring.run(self.host.name, [f"link delete {self._ifname}"])

@@ -313,9 +313,9 @@ class Flush(NamedTuple):
     """
 
     create: tuple[RulesetDelta, ...]
-    """New sets, chains and members."""
+    """New sets, with their members, and new chains."""
     switch: tuple[RulesetDelta, ...]
-    """What changes verdicts: chains replaced, map entries set. One batch."""
+    """What changes verdicts: chains replaced, map entries set, members of sets in use (up to a bound: ADR 14). One batch."""
     delete: tuple[RulesetDelta, ...]
     """What nothing refers to any more."""
 

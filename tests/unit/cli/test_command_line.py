@@ -213,3 +213,12 @@ def test_text_logs_say_level_and_logger(capsys: pytest.CaptureFixture[str]) -> N
     logs.configure("warning", "text")
     logging.getLogger("tortie.x").warning("look")
     assert "WARNING tortie.x: look" in capsys.readouterr().err
+
+
+def test_how_to_log_may_be_said_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORTIE_LOG_FORMAT", "json")
+    monkeypatch.setenv("TORTIE_LOG_LEVEL", "debug")
+    configured: list[tuple[str, str]] = []
+    monkeypatch.setattr("tortie.cli.logs.configure", lambda level, style: configured.append((level, style)))
+    assert CliRunner().invoke(cli, ["version"]).exit_code == 0
+    assert configured == [("debug", "json")]

@@ -117,6 +117,14 @@ def test_links_that_swapped_their_names_are_told_to_be_gone_before_they_are_told
     ]
 
 
+def test_a_renamed_link_tells_its_addresses_again_under_its_new_name() -> None:
+    table = LinkTable()
+    told(table, link_frame("a", 2), address_frame(2, "10.0.0.1"))
+    events = told(table, link_frame("b", 2))
+    assert [type(event) for event in events] == [LinkGone, LinkChanged, AddressesChanged]
+    assert heard([LinkChanged(link=link("a", 2)), *events])[1][2][0].address == Address.parse("10.0.0.1")
+
+
 notifications = st.one_of(
     st.builds(link_frame, st.sampled_from("ab"), st.integers(1, 2), up=st.booleans(), gone=st.booleans()),
     st.builds(address_frame, st.integers(1, 2), st.sampled_from(["10.0.0.1", "fd00::1"]), gone=st.booleans()),
