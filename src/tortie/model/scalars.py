@@ -34,7 +34,9 @@ RoutePriority: TypeAlias = Annotated[
 def any_case(*choices: str) -> msgspec.Meta:
     """One of *choices*, in any case, or empty; with a pattern that JSON Schema readers of every language understand."""
     spelled = "|".join("".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else c for c in choice) for choice in choices)
-    return msgspec.Meta(pattern=f"^({spelled})?$", extra={"written": f"one of {', '.join(choices)}", "choices": choices})
+    return msgspec.Meta(
+        pattern=f"^({spelled})?$", extra={"written": f"one of {', '.join(choices)}", "choices": choices}
+    )
 
 
 Severity: TypeAlias = Annotated[str, any_case("Trace", "Debug", "Info", "Warning", "Error", "Fatal")]
