@@ -10,8 +10,10 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 # a stamp holds for one lock file and one place of the checkout: .venv cannot be moved
 RUN := $(VENV)/.run-$(shell cat requirements/run.lock pyproject.toml | cksum | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cat requirements/dev.lock pyproject.toml | cksum | cut -d' ' -f1)
+FUZZ := $(VENV)/.fuzz-$(shell cat requirements/fuzz.lock | cksum | cut -d' ' -f1)
+FUZZ_SECONDS := 60
 
-.PHONY: demo test lint unit soak bench reference install packages clean help
+.PHONY: demo test lint unit soak bench fuzz reference install packages clean help
 
 demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
@@ -33,6 +35,10 @@ soak: $(DEV)  ## The slow suites at full length
 
 bench: $(DEV)  ## Measure and print ratios
 	@for script in bench/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+
+fuzz: $(FUZZ)  ## Fuzz each parser for a minute (FUZZ_SECONDS=60)
+	@for target in yaml selector; do \
+		echo "== $$target"; $(VENV)/bin/python fuzz/run.py $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
 reference: $(DEV)  ## Rewrite docs/reference from the declarations
 	scripts/reference
@@ -57,6 +63,11 @@ $(DEV): | packages $(VENV)/bin/pip
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.run-* $(VENV)/.dev-*; touch $@ $(RUN)
+
+$(FUZZ): $(RUN)
+	@echo "Installing the locked fuzzer"
+	$(PIP) install --require-hashes -r requirements/fuzz.lock
+	@rm -f $(VENV)/.fuzz-*; touch $@
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

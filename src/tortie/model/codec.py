@@ -6,6 +6,8 @@ error ends the reading. The reader for people's files, which knows positions, is
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,17 +28,25 @@ class InvalidResourceError(ValueError):
     """A stored value that its kind's declaration refuses; the text names field and reason."""
 
 
+_parse_port = functools.lru_cache(maxsize=4096)(Port.parse)
+_parse_protocol = functools.lru_cache(maxsize=256)(Protocol.parse)
+"""The same few stand in every resource, and are then one value. Networks, addresses and MACs rarely come twice."""
+
+_FROM_TEXT: Mapping[type, Callable[[str], object]] = {
+    Network: Network.parse,
+    Address: Address.parse,
+    MAC: MAC.parse,
+    Port: _parse_port,
+    Protocol: _parse_protocol,
+}
+_FROM_NUMBER: Mapping[type, Callable[[int], object]] = {Port: _parse_port, Protocol: _parse_protocol}
+
+
 def _decode_scalar(wanted: type, value: object) -> object:
-    if wanted is Network and isinstance(value, str):
-        return Network.parse(value)
-    if wanted is Address and isinstance(value, str):
-        return Address.parse(value)
-    if wanted is MAC and isinstance(value, str):
-        return MAC.parse(value)
-    if wanted is Port and isinstance(value, (int, str)):
-        return Port.parse(value)
-    if wanted is Protocol and isinstance(value, (int, str)):
-        return Protocol.parse(value)
+    if isinstance(value, str) and wanted in _FROM_TEXT:
+        return _FROM_TEXT[wanted](value)
+    if type(value) is int and wanted in _FROM_NUMBER:  # not true, which would be the port 1
+        return _FROM_NUMBER[wanted](value)
     raise ValueError(f"expected {wanted.__name__}, got {value!r}")
 
 
@@ -63,12 +73,18 @@ def to_document(resource: Resource) -> Document:
     return document
 
 
+@functools.cache
+def _decoder(struct: type[R]) -> msgspec.json.Decoder[R]:
+    return msgspec.json.Decoder(struct, dec_hook=_decode_scalar)
+
+
 def decode(value: bytes, struct: type[R]) -> R:
     """Read a stored value; InvalidResourceError says what is wrong with it."""
     try:
-        return msgspec.json.decode(value, type=struct, dec_hook=_decode_scalar)
+        resource: R = _decoder(struct).decode(value)
     except _UNREADABLE as error:
         raise InvalidResourceError(str(error)) from error
+    return resource
 
 
 def decode_document(value: bytes) -> Document:

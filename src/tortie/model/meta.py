@@ -14,8 +14,11 @@ CALICO = "projectcalico.org/v3"
 """The apiVersion of Calico's kinds."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """Base of every part of a resource: immutable, by keyword, camelCase outside, absent where it is the default."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
+    """Base of every part of a resource: immutable, by keyword, camelCase outside, absent where it is the default.
+
+    The garbage collector need not look at it: what is decoded from text, and never changed, is in no cycle.
+    """
 
 
 class OwnerReference(Value, frozen=True, kw_only=True):
@@ -56,7 +59,7 @@ class ObjectMeta(Value, frozen=True, kw_only=True):
     """The objects that this one belongs to."""
 
 
-class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind"):
+class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", gc=False):
     """Base of every kind. A subclass adds ``api_version`` (a Literal with its default) and, for most, ``spec``."""
 
     metadata: ObjectMeta

@@ -7,11 +7,14 @@ they are slow to make and to hash.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import socket
 from enum import IntEnum
 from typing import Self
+
+_IPV4_PREFIX_LENGTHS = {str(length): length for length in range(33)}
 
 
 class Family(IntEnum):
@@ -107,6 +110,11 @@ class Network:
 
         With *strict*, host bits must be zero; else they are cleared. ValueError says what was expected.
         """
+        address, slash, length = text.partition("/")
+        if (prefix_len := _IPV4_PREFIX_LENGTHS.get(length if slash else "32")) is not None:
+            # Most texts are right and IPv4, and for those alone this is several times as fast as what follows.
+            with contextlib.suppress(OSError, ValueError):
+                return cls(socket.inet_pton(socket.AF_INET, address), prefix_len)
         try:
             parsed = ipaddress.ip_network(text, strict=False)
         except ValueError:

@@ -65,7 +65,9 @@ def test_host_bits_are_refused_by_name_of_the_network_unless_asked_to_clear_them
     assert cleared.contains(Network.parse(text.partition("/")[0]))
 
 
-@pytest.mark.parametrize("text", ["10.0.0.0/33", "::/129", "10.0.0.0/-1", "/8", "net"])
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/33", "::/129", "10.0.0.0/-1", "/8", "net", "010.0.0.0/8", "10.0/8", "10.0.0.0/", "10.0.0.0\0/8"]
+)
 def test_what_is_no_network_is_refused(text):
     with pytest.raises(ValueError, match="is not a network such as"):
         Network.parse(text)
