@@ -109,13 +109,15 @@ class Runner:
         """Bring step *number* into force, and time it; the matrix is not read."""
         step = self._demo.steps[number - 1]
         with self._stopwatches.watching(self._changes(step), ENFORCED_WITHIN_S) as watch:
-            commits = {manifest: self._apply(manifest) for manifest in step.apply}
+            commits: dict[str, int] = {}
+            for manifest in step.apply:
+                commits |= self._apply(manifest)
             first_packets = watch.first_packets()
         self._reachable = step.reachable
         late_ns = time.monotonic_ns()
         took: dict[str, float | None] = {}
         for change, first_ns in first_packets.items():
-            took_ms = None if first_ns is None else (first_ns - self._commit_behind(change, commits)) / 1e6
+            took_ms = None if first_ns is None else (first_ns - _commit_behind(change, commits)) / 1e6
             before = took.get(change.host, 0.0)
             took[change.host] = None if took_ms is None or before is None else max(before, took_ms)
         settled_ns = max((first_ns or late_ns for first_ns in first_packets.values()), default=late_ns)
@@ -137,11 +139,10 @@ class Runner:
 
     # --- applying ----------------------------------------------------------------------------------------------------------
 
-    def _apply(self, manifest: Manifest) -> int:
-        """``tortie apply -f``; when its last commit was asked for, in monotonic nanoseconds."""
+    def _apply(self, manifest: Manifest) -> dict[str, int]:
+        """``tortie apply -f``; for each namespace written to, when its commit was asked for, in monotonic nanoseconds."""
         applied = json.loads(self._tortie("apply", manifest, "-o", "json"))
-        commits = [item["committedAtNs"] for item in applied if item["committedAtNs"] is not None]
-        return int(max(commits, default=time.monotonic_ns()))
+        return {item["namespace"]: item["committedAtNs"] for item in applied if item["committedAtNs"] is not None}
 
     def _tortie(self, command: str, manifest: Manifest, *options: str) -> str:
         """Run a command on a manifest as a user would type it; what it printed."""
@@ -152,18 +153,6 @@ class Runner:
         if done.returncode:
             raise DemoError(f"tortie {command} -f {manifest} failed: {done.stderr.strip()}")
         return done.stdout
-
-    def _commit_behind(self, change: Change, commits: Mapping[Manifest, int]) -> int:
-        """The commit that changed the verdict: the last one for the destination's namespace."""
-        namespace = change.destination.partition("/")[0]
-        own = [when for manifest, when in commits.items() if self._namespace(manifest) == namespace]
-        return max(own, default=max(commits.values()))
-
-    def _namespace(self, manifest: Manifest) -> str:
-        if manifest.namespace:
-            return manifest.namespace
-        text = (self._demo.folder / manifest.file).read_text()
-        return next((line.split(":")[1].strip() for line in text.splitlines() if line.startswith("  namespace:")), "")
 
     # --- measuring ---------------------------------------------------------------------------------------------------------
 
@@ -219,6 +208,12 @@ class Runner:
 
     def _running(self) -> set[str]:
         return {f"{w['namespace']}/{w['name']}" for w in self._lab.status()["workloads"] if w["phase"] == "Running"}
+
+
+def _commit_behind(change: Change, commits: Mapping[str, int]) -> int:
+    """The commit that changed the verdict: the one to the destination's namespace, or the last one where none was."""
+    namespace, _, _ = change.destination.partition("/")
+    return commits.get(namespace, max(commits.values(), default=time.monotonic_ns()))
 
 
 def failure_folder(name: str) -> Path:

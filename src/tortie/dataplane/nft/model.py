@@ -7,7 +7,7 @@ whole), and also the shape of what is read back, where things that we would not 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from tortie.dataplane.nft.decode import Unrecognised
 from tortie.ruleset.ruleset import Chain, Ruleset, Set
@@ -51,9 +51,6 @@ class MapContents:
 class ChainContents(NamedTuple):
     base: BaseChain | Unrecognised | None
     rules: tuple[Rule | Unrecognised, ...]
-
-
-ObjectContents: TypeAlias = SetContents | MapContents | ChainContents
 
 
 @dataclass
