@@ -7,6 +7,7 @@ stream to a ``HostState`` gives the state; two ways to the same datastore state 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Literal, NamedTuple, NewType, TypeAlias
 
 import msgspec
@@ -15,7 +16,8 @@ from tortie.model.policy import Action
 from tortie.net import MAC, Address, Family, Network, Protocol
 
 IPSetId = NewType("IPSetId", str)
-"""``s:…`` for a selector's members, ``n:…`` for a named port's (Calico's ids, bit for bit)."""
+"""``s:…`` for a selector's members, ``n:…`` for a named port's, ``svc:…`` for a service's addresses with their ports,
+``svcnoport:…`` for its addresses alone (Calico's ids, bit for bit)."""
 
 
 class PolicyId(NamedTuple):
@@ -90,7 +92,7 @@ class HostRule(HostValue, frozen=True, kw_only=True):
 
 
 class HostPolicy(HostValue, frozen=True, kw_only=True):
-    """A policy that governs at least one endpoint of this host."""
+    """A policy that governs at least one endpoint of this host, or asks to be ready everywhere (``performanceHints``)."""
 
     tier: str
     ingress: tuple[HostRule, ...] = ()
@@ -127,6 +129,22 @@ class EndpointId(NamedTuple):
     name: str
 
 
+class PacketRate(NamedTuple):
+    """A limit on packets; more are dropped."""
+
+    per_second: int
+    burst: int
+
+
+class InterfaceLimits(NamedTuple):
+    """What a workload's interface may carry, whatever policy allows (``qosControls``). ``ingress`` is towards the workload."""
+
+    ingress_rate: PacketRate | None = None
+    egress_rate: PacketRate | None = None
+    ingress_connections: int | None = None
+    egress_connections: int | None = None
+
+
 class HostWorkloadEndpoint(HostValue, frozen=True, kw_only=True):
     """A workload's interface on this host."""
 
@@ -135,7 +153,11 @@ class HostWorkloadEndpoint(HostValue, frozen=True, kw_only=True):
     addresses: tuple[Address, ...] = ()
     """Both families, sorted."""
     tiers: tuple[TierPolicies, ...] = ()
+    """Endpoints that the same policies govern share one value."""
     profiles: tuple[str, ...] = ()
+    limits: InterfaceLimits = InterfaceLimits()
+    spoofable: tuple[Network, ...] = ()
+    """Sources that the workload may use although they are not its own (``allowSpoofedSourcePrefixes``), sorted."""
 
 
 class HostHostEndpoint(HostValue, frozen=True, kw_only=True):
@@ -209,13 +231,49 @@ class HostEndpointRemove(HostValue, frozen=True, kw_only=True):
     id: EndpointId
 
 
+class TiersUpdate(HostValue, frozen=True, kw_only=True):
+    """Other policies govern these workload endpoints; nothing else about them changes. One for all that share a value."""
+
+    endpoints: tuple[EndpointId, ...]
+    tiers: tuple[TierPolicies, ...]
+
+
+class RouteType(StrEnum):
+    """What stands behind a destination."""
+
+    POOL = "CIDR_INFO"
+    LOCAL_WORKLOAD = "LOCAL_WORKLOAD"
+    REMOTE_WORKLOAD = "REMOTE_WORKLOAD"
+    LOCAL_HOST = "LOCAL_HOST"
+    REMOTE_HOST = "REMOTE_HOST"
+    LOCAL_TUNNEL = "LOCAL_TUNNEL"
+    REMOTE_TUNNEL = "REMOTE_TUNNEL"
+
+
+class PoolType(StrEnum):
+    """How packets to a pool's addresses travel between hosts."""
+
+    NONE = "NONE"
+    """In no pool."""
+    NO_ENCAP = "NO_ENCAP"
+    VXLAN = "VXLAN"
+    IPIP = "IPIP"
+
+
 class RouteUpdate(HostValue, frozen=True, kw_only=True):
-    """A destination that this host reaches through another, where the agent and not BIRD programs the route."""
+    """What is known of a destination: where it is, and how packets get there. Who programs the route is the driver's matter."""
 
     destination: Network
-    node: str
-    next_hop: Address | None = None
+    types: frozenset[RouteType]
+    pool: PoolType = PoolType.NONE
+    node: str = ""
+    """Empty: of a pool as a whole."""
+    node_address: Address | None = None
     same_subnet: bool = False
+    """The pool crosses subnets only (``CrossSubnet``), and the node is in this host's: no encapsulation."""
+    nat_outgoing: bool = False
+    borrowed: bool = False
+    """The address is of another node's block."""
 
 
 class RouteRemove(HostValue, frozen=True, kw_only=True):
@@ -233,13 +291,42 @@ class PoolRemove(HostValue, frozen=True, kw_only=True):
     cidr: Network
 
 
-class VtepUpdate(HostValue, frozen=True, kw_only=True):
-    """A VXLAN tunnel endpoint on another node."""
+class HostUpdate(HostValue, frozen=True, kw_only=True):
+    """A node's addresses."""
 
     node: str
+    ipv4: Network | None = None
+    ipv6: Network | None = None
+    as_number: int | None = None
+    labels: Mapping[str, str] = {}
+
+
+class HostRemove(HostValue, frozen=True, kw_only=True):
+    node: str
+
+
+class Encapsulation(HostValue, frozen=True, kw_only=True):
+    """Which encapsulations some pool needs. Sent when it changes, and by itself the default: none."""
+
+    ipip: bool = False
+    vxlan: bool = False
+    vxlan_v6: bool = False
+
+
+class VtepUpdate(HostValue, frozen=True, kw_only=True):
+    """A node's VXLAN tunnel endpoint, of either family or both."""
+
+    node: str
+    ipv4: Vtep | None = None
+    ipv6: Vtep | None = None
+
+
+class Vtep(NamedTuple):
     mac: MAC
     address: Address
-    parent_address: Address
+    """Of the tunnel device."""
+    parent: Address
+    """Of the node, where tunnelled packets are sent."""
 
 
 class VtepRemove(HostValue, frozen=True, kw_only=True):
@@ -258,13 +345,16 @@ class WireguardPeerRemove(HostValue, frozen=True, kw_only=True):
 
 
 class ConfigUpdate(HostValue, frozen=True, kw_only=True):
-    """The host's effective settings, whole."""
+    """The host's settings from the datastore, whole: FelixConfiguration ``default``, over it those that select this node by
+    label, over it ``node.NAME``. By the field's name in the API (``defaultEndpointToHostAction``), as the API writes the value.
+    """
 
-    values: Mapping[str, str]
+    values: Mapping[str, object]
 
 
 HostStateDelta: TypeAlias = (
     IPSetUpdate | IPSetDelta | IPSetRemove | PolicyUpdate | PolicyRemove | ProfileUpdate | ProfileRemove
-    | WorkloadEndpointUpdate | WorkloadEndpointRemove | HostEndpointUpdate | HostEndpointRemove | RouteUpdate | RouteRemove
-    | PoolUpdate | PoolRemove | VtepUpdate | VtepRemove | WireguardPeerUpdate | WireguardPeerRemove | ConfigUpdate
+    | WorkloadEndpointUpdate | WorkloadEndpointRemove | TiersUpdate | HostEndpointUpdate | HostEndpointRemove | RouteUpdate
+    | RouteRemove | PoolUpdate | PoolRemove | HostUpdate | HostRemove | Encapsulation | VtepUpdate | VtepRemove
+    | WireguardPeerUpdate | WireguardPeerRemove | ConfigUpdate
 )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from tortie.calc import hoststate as hs
 from tortie.net import Network
 
@@ -25,7 +27,10 @@ class HostState(hs.HostValue, frozen=True, kw_only=True):
     pools: Mapping[Network, hs.PoolUpdate] = {}
     vteps: Mapping[str, hs.VtepUpdate] = {}
     wireguard_peers: Mapping[str, hs.WireguardPeerUpdate] = {}
-    config: Mapping[str, str] = {}
+    hosts: Mapping[str, hs.HostUpdate] = {}
+    encapsulation: Mapping[str, bool] = {}
+    """Those that are needed."""
+    config: Mapping[str, object] = {}
 
     def __str__(self) -> str:
         """One line an object, in an order that does not depend on the way here."""
@@ -62,6 +67,7 @@ _STORED_AS_VALUE = {
 _STORED_AS_DELTA = {
     hs.RouteUpdate: ("routes", "destination"),
     hs.PoolUpdate: ("pools", "cidr"),
+    hs.HostUpdate: ("hosts", "node"),
     hs.VtepUpdate: ("vteps", "node"),
     hs.WireguardPeerUpdate: ("wireguard_peers", "node"),
 }
@@ -73,6 +79,7 @@ _REMOVED = {
     hs.HostEndpointRemove: ("host_endpoints", "id"),
     hs.RouteRemove: ("routes", "destination"),
     hs.PoolRemove: ("pools", "cidr"),
+    hs.HostRemove: ("hosts", "node"),
     hs.VtepRemove: ("vteps", "node"),
     hs.WireguardPeerRemove: ("wireguard_peers", "node"),
 }
@@ -81,6 +88,10 @@ _REMOVED = {
 def _apply(tables: _Tables, delta: hs.HostStateDelta) -> None:
     if isinstance(delta, hs.ConfigUpdate):
         tables["config"] = dict(delta.values)
+    elif isinstance(delta, hs.Encapsulation):
+        tables["encapsulation"] = {name: True for name in delta.__struct_fields__ if getattr(delta, name)}
+    elif isinstance(delta, hs.TiersUpdate):
+        _apply_tiers(tables, delta)
     elif isinstance(delta, hs.IPSetDelta):
         _apply_members(tables["ip_sets"], delta)
     elif type(delta) in _REMOVED:
@@ -100,6 +111,15 @@ def _apply_members(ip_sets: dict[Any, Any], delta: hs.IPSetDelta) -> None:
     if members is None or delta.added & members or not delta.removed <= members:
         raise ImpossibleDeltaError(f"{delta} does not fit the set's members: {members}")
     ip_sets[delta.id] = (members - delta.removed) | delta.added
+
+
+def _apply_tiers(tables: _Tables, delta: hs.TiersUpdate) -> None:
+    for endpoint_id in delta.endpoints:
+        if endpoint_id not in tables["workload_endpoints"]:
+            raise ImpossibleDeltaError(f"workload_endpoints has no {endpoint_id!r} to change")
+        endpoint = msgspec.structs.replace(tables["workload_endpoints"][endpoint_id], tiers=delta.tiers)
+        _require_references(tables, endpoint, delta)
+        tables["workload_endpoints"][endpoint_id] = endpoint
 
 
 def _remove(tables: _Tables, table: str, key: object) -> None:

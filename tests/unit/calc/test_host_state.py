@@ -19,6 +19,7 @@ from tortie.calc.hoststate import (
     ProfileRemove,
     ProfileUpdate,
     RouteRemove,
+    RouteType,
     RouteUpdate,
     TierPolicies,
     WorkloadEndpointRemove,
@@ -64,7 +65,7 @@ def test_an_endpoint_before_its_profile_is_refused():
 
 
 def test_routes_pools_and_settings_come_and_go():
-    route, pool = RouteUpdate(destination=NET, node="there"), PoolUpdate(cidr=NET)
+    route, pool = RouteUpdate(destination=NET, types=frozenset({RouteType.REMOTE_WORKLOAD}), node="there"), PoolUpdate(cidr=NET)
     state = apply(HostState(), (route, pool, ConfigUpdate(values={"a": "b"})))
     assert (state.routes, state.pools, state.config) == ({NET: route}, {NET: pool}, {"a": "b"})
     assert apply(state, (RouteRemove(destination=NET), PoolRemove(cidr=NET), ConfigUpdate(values={}))) == HostState()
