@@ -250,6 +250,12 @@ class RouteType(StrEnum):
     REMOTE_TUNNEL = "REMOTE_TUNNEL"
 
 
+class TunnelType(StrEnum):
+    IPIP = "ipip"
+    VXLAN = "vxlan"
+    WIREGUARD = "wireguard"
+
+
 class PoolType(StrEnum):
     """How packets to a pool's addresses travel between hosts."""
 
@@ -274,6 +280,10 @@ class RouteUpdate(HostValue, frozen=True, kw_only=True):
     nat_outgoing: bool = False
     borrowed: bool = False
     """The address is of another node's block."""
+    local_workload: bool = False
+    """The address is that of a workload of this host, which has a route of its own."""
+    tunnels: frozenset[TunnelType] = frozenset()
+    """Whose device the address is, if it is that of a tunnel."""
 
 
 class RouteRemove(HostValue, frozen=True, kw_only=True):
@@ -291,12 +301,26 @@ class PoolRemove(HostValue, frozen=True, kw_only=True):
     cidr: Network
 
 
+class InterfaceAddress(NamedTuple):
+    """An address with the length of its subnet's prefix."""
+
+    address: Address
+    prefix_len: int
+
+    @property
+    def subnet(self) -> Network:
+        return Network.parse(f"{self.address}/{self.prefix_len}", strict=False)
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix_len}"
+
+
 class HostUpdate(HostValue, frozen=True, kw_only=True):
     """A node's addresses."""
 
     node: str
-    ipv4: Network | None = None
-    ipv6: Network | None = None
+    ipv4: InterfaceAddress | None = None
+    ipv6: InterfaceAddress | None = None
     as_number: int | None = None
     labels: Mapping[str, str] = {}
 

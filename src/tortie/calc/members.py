@@ -1,157 +1,195 @@
-"""Who is in each IP set: every endpoint of the cluster against the selectors of the sets that this host uses.
+"""Who is in each IP set: all peers of the cluster against the selectors of the sets that this host uses.
 
-Several endpoints may share an address (a restarted pod and the one before it), so members are counted; a set hears of the
-first contributor and of the last one's going. What a set was told last is remembered only for the members touched since
-then, so that a change costs what it changes.
+    peers ───────► before ┐                        ┌─► owners (who has each address)
+                          ├─► difference ──► deltas│   postings (who has each label that a selector asks for)
+    profiles' labels ► after ┘                     └─► listing (who lists each profile)
+
+Who is in a set is never stored: it follows from labels, before a change and after it. A peer that leaves a set takes an address
+along only if no other owner of that address is in the set; there is rarely another. First the active sets hear of their
+changes, then new sets are made from what is there, then old ones go.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tortie.calc.hoststate import (
-    AddressPort,
-    EndpointId,
-    IPSetDelta,
-    IPSetId,
-    IPSetRemove,
-    IPSetUpdate,
-    Member,
-)
-from tortie.calc.rules import NamedPort, SetDefinition
-from tortie.model.endpoint import WorkloadEndpoint
-from tortie.net import Network, Protocol
-from tortie.selectors import LabelIndex, MatchStarted
-from tortie.selectors.index import MatchChanges
+from tortie.calc.hoststate import AddressPort, IPSetDelta, IPSetId, IPSetRemove, IPSetUpdate, Member
+from tortie.calc.labels import LabelsOfProfile
+from tortie.calc.owners import Owners
+from tortie.calc.peers import Peer, PeerId
+from tortie.calc.profiles import ProfileTable
+from tortie.calc.rules import SelectorSet
+from tortie.calc.visits import Visits
+from tortie.selectors.clauses import clauses_of, is_exact
+from tortie.selectors.postings import ItemPostings, SelectorFiles
 
-
-class EndpointPort(NamedTuple):
-    name: str
-    protocol: Protocol
-    port: int
-
-
-class Contribution(NamedTuple):
-    """What an endpoint brings to the sets it is in."""
-
-    addresses: frozenset[Network]
-    """Each a /32 or /128."""
-    ports: frozenset[EndpointPort]
-
-    def members(self, port: NamedPort | None) -> Iterator[Member]:
-        """Its members in a set of addresses, or of *port*."""
-        if port is None:
-            yield from self.addresses
-            return
-        for owned in self.ports:
-            if owned.name == port.name and port.protocol in (None, owned.protocol):
-                for network in self.addresses:
-                    yield AddressPort(network.address, owned.protocol, owned.port)
-
-
-def contribution_of(endpoint: WorkloadEndpoint) -> Contribution:
-    """What *endpoint* brings: its addresses, whatever prefix length they are written with, and its named ports."""
-    return Contribution(
-        frozenset(network.address.network() for network in endpoint.spec.ip_networks),
-        frozenset(EndpointPort(p.name, p.protocol, p.port) for p in endpoint.spec.ports if p.name),
-    )
-
-
-_NOTHING = Contribution(frozenset(), frozenset())
+_Pairs = defaultdict[IPSetId, set[Member]]
+"""Members by set."""
 
 
 class MemberIndex:
-    """The members of the active sets, kept up to date; ``flush`` gives what changed since the last one."""
+    """The peers of the cluster and the active sets of selectors; ``flush`` gives what changed since the last one."""
 
-    def __init__(self) -> None:
-        self._index: LabelIndex[EndpointId] = LabelIndex()
-        self._contributions: dict[EndpointId, Contribution] = {}
-        self._definitions: dict[IPSetId, SetDefinition] = {}
-        self._sets_of: dict[EndpointId, set[IPSetId]] = {}
-        self._counts: dict[IPSetId, Counter[Member]] = {}
-        self._was_member: dict[IPSetId, dict[Member, bool]] = {}
-        """For each member touched since the last flush: whether it was one then."""
-        self._switched: set[IPSetId] = set()
-        """Sets that became active or inactive since the last flush."""
-        self._announced: set[IPSetId] = set()
-        """Sets that were active at the last flush."""
+    def __init__(self, profiles: ProfileTable, visits: Visits) -> None:
+        self._profiles = profiles
+        self._visits = visits
+        self.peers: dict[PeerId, Peer] = {}
+        self._before: dict[PeerId, Peer | None] = {}
+        """What those peers were at the last flush that were touched since."""
+        self._owners = Owners()
+        self._listing: dict[str, set[Peer]] = {}
+        """The peers that list each profile."""
+        self._sets: dict[IPSetId, SelectorSet] = {}
+        self._files = SelectorFiles()
+        self._postings: ItemPostings[Peer] = ItemPostings()
 
-    def set_endpoint(self, endpoint_id: EndpointId, labels: Mapping[str, str], contribution: Contribution) -> None:
-        """Know an endpoint from now on, or what it is now."""
-        if contribution != self._contributions.get(endpoint_id, _NOTHING):
-            for set_id in self._sets_of.get(endpoint_id, ()):
-                self._count(set_id, endpoint_id, -1)
-            self._contributions[endpoint_id] = contribution
-            for set_id in self._sets_of.get(endpoint_id, ()):
-                self._count(set_id, endpoint_id, +1)
-        self._note(self._index.set_item(endpoint_id, labels))
+    def set_peer(self, peer_id: PeerId, peer: Peer | None) -> None:
+        """What a peer is from now on; None: there is none."""
+        before = self.peers.pop(peer_id, None)
+        if peer is not None:
+            self.peers[peer_id] = peer
+        if self._is_labelled:
+            self._before.setdefault(peer_id, before)
+            return
+        # No set is active that could hear of it: so it is at a cold start, where all peers of the cluster come.
+        if before is not None:
+            self._unlink(before)
+        if peer is not None:
+            self._link(peer)
 
-    def remove_endpoint(self, endpoint_id: EndpointId) -> None:
-        """Forget an endpoint; nothing happens if it is not known."""
-        self._note(self._index.remove_item(endpoint_id))
-        self._contributions.pop(endpoint_id, None)
-        self._sets_of.pop(endpoint_id, None)
-
-    def activate(self, definition: SetDefinition) -> None:
-        """Keep the members of a set from now on; its definition never changes, for its id says it."""
-        if definition.id not in self._definitions:
-            self._switched.add(definition.id)
-            self._definitions[definition.id] = definition
-            self._counts[definition.id] = Counter()
-            self._note(self._index.add_selector(definition.id, definition.selector))
-
-    def deactivate(self, set_id: IPSetId) -> None:
-        """Stop keeping a set; nothing happens if it is not active."""
-        self._note(self._index.remove_selector(set_id))
-        self._switched.add(set_id)
-        self._definitions.pop(set_id, None)
-        self._counts.pop(set_id, None)
-
-    def flush(self) -> tuple[list[IPSetUpdate | IPSetDelta], list[IPSetRemove]]:
+    def flush(
+        self, activated: Iterable[SelectorSet], deactivated: Iterable[IPSetId]
+    ) -> tuple[list[IPSetUpdate | IPSetDelta], list[IPSetRemove]]:
         """What sets and members came, and what sets went, since the last call; both by id, new sets first."""
-        new, changed, gone = [], [], []
-        for set_id in sorted(self._switched | self._was_member.keys()):
-            is_active, was_announced = set_id in self._definitions, set_id in self._announced
-            if is_active and not was_announced:
-                new.append(IPSetUpdate(id=set_id, members=frozenset(self._counts[set_id])))
-                self._announced.add(set_id)
-            elif was_announced and not is_active:
-                gone.append(IPSetRemove(id=set_id))
-                self._announced.discard(set_id)
-            elif is_active and set_id in self._was_member:
-                changed.append(self._delta(set_id))
-        self._switched.clear()
-        self._was_member.clear()
-        return [*new, *(delta for delta in changed if delta.added or delta.removed)], gone
+        removals = [IPSetRemove(id=set_id) for set_id in sorted(deactivated)]
+        for removal in removals:
+            del self._sets[removal.id]
+            self._files.discard(removal.id)
+        changes = self._take_changes()
+        deltas = self._apply(changes)
+        return [*self._activate(sorted(activated, key=lambda wanted: wanted.id)), *deltas], removals
 
-    def _delta(self, set_id: IPSetId) -> IPSetDelta:
-        counts, was_member = self._counts[set_id], self._was_member[set_id]
-        return IPSetDelta(
-            id=set_id,
-            added=frozenset(m for m, was in was_member.items() if not was and m in counts),
-            removed=frozenset(m for m, was in was_member.items() if was and m not in counts),
-        )
+    # --- what differs since the last flush -----------------------------------------------------------------------------------
 
-    def _note(self, changes: MatchChanges[EndpointId]) -> None:
-        for change in changes:
-            set_id, endpoint_id = IPSetId(change.selector_id), change.item_id
-            if isinstance(change, MatchStarted):
-                self._sets_of.setdefault(endpoint_id, set()).add(set_id)
-                self._count(set_id, endpoint_id, +1)
-            else:
-                self._sets_of[endpoint_id].discard(set_id)
-                self._count(set_id, endpoint_id, -1)
+    def _take_changes(self) -> list[tuple[Peer | None, Peer | None]]:
+        """(before, after) of each peer that differs, or whose profiles do."""
+        changes = []
+        touched = set()
+        for peer_id, before in self._before.items():
+            after = self.peers.get(peer_id)
+            if before is not None and after is not None and before.is_like(after):
+                self.peers[peer_id] = before  # That is the object which the indexes know.
+            elif before is not after:
+                changes.append((before, after))
+                touched.add(before)
+        self._before.clear()
+        for profile in self._profiles.relabelled if self._is_labelled else ():
+            for peer in self._listing.get(profile, ()):
+                if peer not in touched:
+                    changes.append((peer, peer))
+                    touched.add(peer)
+        return changes
 
-    def _count(self, set_id: IPSetId, endpoint_id: EndpointId, step: int) -> None:
-        contribution = self._contributions.get(endpoint_id, _NOTHING)
-        for member in contribution.members(self._definitions[set_id].port):
-            self._count_member(set_id, member, step)
+    def _apply(self, changes: Sequence[tuple[Peer | None, Peer | None]]) -> list[IPSetDelta]:
+        self._visits.count += len(changes)
+        pairs_before: _Pairs = defaultdict(set)
+        pairs_after: _Pairs = defaultdict(set)
+        touched = {after for _, after in changes}
+        for before, after in changes:
+            if before is not None:
+                self._leave(before, pairs_before)
+                if before is not after:
+                    self._unlink(before)
+        for before, after in changes:
+            if after is not None:
+                self._join(after, pairs_after)
+                if before is not after:
+                    self._link(after)
+        return [
+            delta
+            for set_id in sorted(pairs_before.keys() | pairs_after.keys())
+            if (delta := self._delta(set_id, pairs_before[set_id], pairs_after[set_id], touched)) is not None
+        ]
 
-    def _count_member(self, set_id: IPSetId, member: Member, step: int) -> None:
-        counts = self._counts[set_id]
-        self._was_member.setdefault(set_id, {}).setdefault(member, member in counts)
-        counts[member] += step
-        if not counts[member]:
-            del counts[member]
+    def _leave(self, peer: Peer, pairs: _Pairs) -> None:
+        labels = peer.effective_labels(self._profiles.labels_before)
+        self._postings.discard(peer, labels)
+        self._add_pairs(pairs, peer, labels)
+
+    def _join(self, peer: Peer, pairs: _Pairs) -> None:
+        labels = peer.effective_labels(self._profiles.labels_of)
+        self._postings.add(peer, labels)
+        self._add_pairs(pairs, peer, labels)
+
+    def _unlink(self, peer: Peer) -> None:
+        self._owners.discard(peer)
+        for profile in dict.fromkeys(peer.profiles):
+            listing = self._listing[profile]
+            listing.discard(peer)
+            if not listing:
+                del self._listing[profile]
+
+    def _link(self, peer: Peer) -> None:
+        self._owners.add(peer)
+        for profile in peer.profiles:
+            self._listing.setdefault(profile, set()).add(peer)
+
+    @property
+    def _is_labelled(self) -> bool:
+        """Whether anyone asked for labels yet."""
+        return bool(self._postings or self._files)
+
+    def _add_pairs(self, pairs: _Pairs, peer: Peer, labels: Mapping[str, str]) -> None:
+        for set_id in self._sets_of(labels):
+            pairs[set_id].update(peer.members(self._sets[set_id].port))
+
+    def _sets_of(self, labels: Mapping[str, str]) -> Iterator[IPSetId]:
+        candidates = self._files.candidates(labels)
+        self._visits.count += len(candidates)
+        return (IPSetId(set_id) for set_id, selector in candidates.items() if selector.matches(labels))
+
+    def _delta(
+        self, set_id: IPSetId, before: set[Member], after: set[Member], touched: set[Peer | None]
+    ) -> IPSetDelta | None:
+        added, removed = after - before, before - after
+        for members in (added, removed):
+            members -= {member for member in members if self._has_another_owner(set_id, member, touched)}
+        if not added and not removed:
+            return None
+        return IPSetDelta(id=set_id, added=frozenset(added), removed=frozenset(removed))
+
+    def _has_another_owner(self, set_id: IPSetId, member: Member, touched: set[Peer | None]) -> bool:
+        """Whether a peer that did not change brings *member* to the set."""
+        wanted = self._sets[set_id]
+        network = member.address.network() if isinstance(member, AddressPort) else member
+        for peer in self._owners.of(network):
+            if peer in touched:
+                continue
+            self._visits.count += 1
+            brings = wanted.port is None or member in peer.members(wanted.port)
+            if brings and wanted.selector.matches(peer.effective_labels(self._profiles.labels_of)):
+                return True
+        return False
+
+    # --- sets that come into use ---------------------------------------------------------------------------------------------
+
+    def _activate(self, wanted: Sequence[SelectorSet]) -> list[IPSetUpdate]:
+        labels_of = self._profiles.labels_of
+        missing = self._postings.missing(clause for new in wanted for clause in clauses_of(new.selector.node))
+        if missing:
+            self._visits.count += len(self.peers)
+            self._postings.begin(missing, ((peer, peer.effective_labels(labels_of)) for peer in self.peers.values()))
+        return [IPSetUpdate(id=new.id, members=frozenset(self._file(new, labels_of))) for new in wanted]
+
+    def _file(self, new: SelectorSet, labels_of: LabelsOfProfile) -> Iterator[Member]:
+        self._sets[new.id] = new
+        clause = self._files.file(new.id, new.selector, self._postings.count)
+        candidates = self.peers.values() if clause is None else self._postings.candidates(clause)
+        self._visits.count += len(candidates)
+        if clause is not None and is_exact(new.selector.node):
+            matching: Iterable[Peer] = candidates
+        else:
+            matches = new.selector.matches
+            matching = (peer for peer in candidates if matches(peer.effective_labels(labels_of)))
+        return (member for peer in matching for member in peer.members(new.port))

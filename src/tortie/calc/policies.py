@@ -3,50 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from tortie.calc.hoststate import HostPolicy, IPSetId
-from tortie.calc.resolver import PolicyPlace
+from tortie.calc.hoststate import HostPolicy, IPSetId, PolicyId
+from tortie.calc.resolver import PolicyPlace, Stage
 from tortie.calc.rules import SetDefinition, scan_rules
 from tortie.calc.scoping import policy_selector
-from tortie.model.policy import Direction, GlobalNetworkPolicy, NetworkPolicy, NetworkPolicySpec
+from tortie.model.policy import (
+    Direction,
+    GlobalNetworkPolicy,
+    GlobalNetworkPolicySpec,
+    NetworkPolicy,
+    NetworkPolicySpec,
+)
+from tortie.model.staged import StagedAction, StagedGlobalNetworkPolicy, StagedNetworkPolicy
 from tortie.selectors import Selector
 
 DEFAULT_TIER = "default"
+NEEDED_EVERYWHERE = "AssumeNeededOnEveryNode"
+"""The performance hint of a policy that is to be ready before it governs anyone."""
+
+Policy: TypeAlias = NetworkPolicy | GlobalNetworkPolicy | StagedNetworkPolicy | StagedGlobalNetworkPolicy
 
 
 class CompiledPolicy(NamedTuple):
     """Everything about a policy that does not depend on endpoints."""
 
-    selector: Selector | None
-    """The workload endpoints it governs; None if it never governs one."""
+    selector: Selector
+    """The endpoints it governs."""
     place: PolicyPlace
     host_policy: HostPolicy
     sets: Mapping[IPSetId, SetDefinition]
+    is_needed_everywhere: bool
 
 
-def compile_policy(policy: NetworkPolicy | GlobalNetworkPolicy) -> CompiledPolicy:
+def compile_policy(policy_id: PolicyId, policy: Policy) -> CompiledPolicy | None:
     """Compile *policy*; SelectorError if any of its selectors cannot be read.
 
-    Rules of a direction that is not among its types are ignored, and their sets with them. Untracked and pre-DNAT policies
-    govern host endpoints only.
+    Rules of a direction that is not among its types are ignored, and their sets with them. A staged policy that would delete
+    another, or that is only a note, has nothing to do: None.
     """
+    is_staged = False
+    if isinstance(policy, StagedNetworkPolicy | StagedGlobalNetworkPolicy):
+        is_staged = True
+        if policy.spec.staged_action is not StagedAction.SET:
+            return None
     spec = policy.spec
-    place = PolicyPlace(spec.tier or DEFAULT_TIER, spec.order, policy_types(spec))
-    ingress = spec.ingress if Direction.INGRESS in place.types else ()
-    egress = spec.egress if Direction.EGRESS in place.types else ()
-    rules = scan_rules(ingress, egress, policy.metadata.namespace)
-    untracked, pre_dnat, apply_on_forward = _host_endpoint_uses(policy)
+    stages = stages_of(spec)
+    types = policy_types(spec)
+    if Stage.PRE_DNAT in stages:
+        types &= {Direction.INGRESS}
+    rules = scan_rules(
+        spec.ingress if Direction.INGRESS in types else (),
+        spec.egress if Direction.EGRESS in types else (),
+        policy.metadata.namespace,
+    )
+    tier = spec.tier or DEFAULT_TIER
     host_policy = HostPolicy(
-        tier=place.tier,
+        tier=tier,
         ingress=rules.ingress,
         egress=rules.egress,
-        untracked=untracked,
-        pre_dnat=pre_dnat,
-        apply_on_forward=apply_on_forward,
+        staged=is_staged,
+        untracked=Stage.UNTRACKED in stages,
+        pre_dnat=Stage.PRE_DNAT in stages,
+        apply_on_forward=isinstance(spec, GlobalNetworkPolicySpec) and spec.apply_on_forward,
     )
-    selector = policy_selector(policy)
-    return CompiledPolicy(None if untracked or pre_dnat else selector, place, host_policy, rules.sets)
+    place = PolicyPlace.of(policy_id, tier, spec.order, types, stages)
+    hint = NEEDED_EVERYWHERE in spec.performance_hints
+    return CompiledPolicy(policy_selector(policy), place, host_policy, rules.sets, hint)
 
 
 def policy_types(spec: NetworkPolicySpec) -> frozenset[Direction]:
@@ -58,8 +82,12 @@ def policy_types(spec: NetworkPolicySpec) -> frozenset[Direction]:
     return frozenset((Direction.INGRESS,))
 
 
-def _host_endpoint_uses(policy: NetworkPolicy | GlobalNetworkPolicy) -> tuple[bool, bool, bool]:
-    """(untracked, pre-DNAT, apply on forward)."""
-    if isinstance(policy, NetworkPolicy):
-        return False, False, False
-    return policy.spec.do_not_track, policy.spec.pre_dnat, policy.spec.apply_on_forward
+def stages_of(spec: NetworkPolicySpec) -> frozenset[Stage]:
+    """What the policy is asked for; the untracked and the pre-DNAT ones for nothing else, and so never at workloads."""
+    if not isinstance(spec, GlobalNetworkPolicySpec):
+        return frozenset((Stage.NORMAL,))
+    if spec.do_not_track:
+        return frozenset((Stage.UNTRACKED,))
+    if spec.pre_dnat:
+        return frozenset((Stage.PRE_DNAT,))
+    return frozenset((Stage.NORMAL, Stage.FORWARD) if spec.apply_on_forward else (Stage.NORMAL,))

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tortie.model.policy import EntityRule, GlobalNetworkPolicy, NetworkPolicy, ServiceAccountMatch
+from tortie.model.policy import (
+    EntityRule,
+    GlobalNetworkPolicy,
+    GlobalNetworkPolicySpec,
+    NetworkPolicy,
+    ServiceAccountMatch,
+)
+from tortie.model.staged import StagedGlobalNetworkPolicy, StagedNetworkPolicy
 from tortie.selectors import Selector, parse
 
 NAMESPACE_LABEL = "projectcalico.org/namespace"
@@ -30,12 +37,14 @@ class PeerSelectors(NamedTuple):
     """The address must not. Only without a positive selector: with one it is folded in."""
 
 
-def policy_selector(policy: NetworkPolicy | GlobalNetworkPolicy) -> Selector:
+def policy_selector(
+    policy: NetworkPolicy | GlobalNetworkPolicy | StagedNetworkPolicy | StagedGlobalNetworkPolicy,
+) -> Selector:
     """Which endpoints *policy* governs; SelectorError if one of its selectors cannot be read."""
-    if isinstance(policy, NetworkPolicy):
-        text = _and(policy.spec.selector, f"{NAMESPACE_LABEL} == '{policy.metadata.namespace}'")
-        return parse(_and_prefixed(text, policy.spec.service_account_selector, SERVICE_ACCOUNT_PREFIX))
     spec = policy.spec
+    if not isinstance(spec, GlobalNetworkPolicySpec):
+        text = _and(spec.selector, f"{NAMESPACE_LABEL} == '{policy.metadata.namespace}'")
+        return parse(_and_prefixed(text, spec.service_account_selector, SERVICE_ACCOUNT_PREFIX))
     text = spec.selector
     # The replacements are of the whole text, the policy's own selector included: ``all()`` beside a namespaceSelector means
     # namespaced endpoints only. Calico's users have come to rely on it.

@@ -114,12 +114,12 @@ def _apply_members(ip_sets: dict[Any, Any], delta: hs.IPSetDelta) -> None:
 
 
 def _apply_tiers(tables: _Tables, delta: hs.TiersUpdate) -> None:
+    _require_references(tables, hs.HostWorkloadEndpoint(ifname="", tiers=delta.tiers), delta)
     for endpoint_id in delta.endpoints:
         if endpoint_id not in tables["workload_endpoints"]:
             raise ImpossibleDeltaError(f"workload_endpoints has no {endpoint_id!r} to change")
-        endpoint = msgspec.structs.replace(tables["workload_endpoints"][endpoint_id], tiers=delta.tiers)
-        _require_references(tables, endpoint, delta)
-        tables["workload_endpoints"][endpoint_id] = endpoint
+        endpoint = tables["workload_endpoints"][endpoint_id]
+        tables["workload_endpoints"][endpoint_id] = msgspec.structs.replace(endpoint, tiers=delta.tiers)
 
 
 def _remove(tables: _Tables, table: str, key: object) -> None:

@@ -14,12 +14,14 @@ from tortie.conversion.namespace import namespace
 from tortie.conversion.pod import endpoint_of_pod, interface_name, pod_labels, workload_endpoint
 from tortie.conversion.policy import Conversion, network_policy
 from tortie.conversion.service_account import service_account
+from tortie.conversion.staged import as_calico, staged_network_policy
 
 __all__ = [
     "ClusterConversion",
     "Conversion",
     "ConversionError",
     "Meaning",
+    "as_calico",
     "cluster_network_policy",
     "convert",
     "endpoint_of_pod",
@@ -29,5 +31,6 @@ __all__ = [
     "network_policy",
     "pod_labels",
     "service_account",
+    "staged_network_policy",
     "workload_endpoint",
 ]

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from tortie.model.blocks import BlockKey, decode_affinity, parse_block_path
+from tortie.model.blocks import BlockKey, decode_affinity, decode_owners, parse_assignment_path, parse_block_path
 from tortie.model.codec import InvalidResourceError
 from tortie.model.kinds import ResourceKey, parse_path
 from tortie.model.topology import BlockAffinity
-from tortie.model.updates import InSync, ResourceUpdate, Update
+from tortie.model.updates import InSync, OwnersUpdate, ResourceUpdate, Update
 from tortie.model.validation import stored_resource
+from tortie.net import Network
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ class InvalidValue(NamedTuple):
     """Which field is wrong, and how."""
 
 
-ValidUpdate: TypeAlias = ResourceUpdate | BlockUpdate
+ValidUpdate: TypeAlias = ResourceUpdate | BlockUpdate | OwnersUpdate
+_Key: TypeAlias = ResourceKey | BlockKey | Network
 
 
 class InvalidValues(Mapping[str, InvalidValue]):
@@ -67,7 +69,7 @@ class InvalidValues(Mapping[str, InvalidValue]):
 def validate(
     updates: Iterable[Update | InSync], invalid: InvalidValues | None = None
 ) -> Iterator[ValidUpdate | InSync | InvalidValue]:
-    """Typed updates, in the same order; keys that hold neither a resource nor a block's claim are left out.
+    """Typed updates, in the same order; keys that hold neither a resource nor a block or a claim on one are left out.
 
     An invalid value becomes an update to None and, after it, an InvalidValue. *invalid* is kept up to date on the way.
     """
@@ -75,7 +77,7 @@ def validate(
         if isinstance(update, InSync):
             yield update
             continue
-        key = parse_path(update.key) or parse_block_path(update.key)
+        key = parse_path(update.key) or parse_block_path(update.key) or parse_assignment_path(update.key)
         if key is None:
             continue
         typed, problem = _read(key, update)
@@ -86,7 +88,7 @@ def validate(
             yield problem
 
 
-def _read(key: ResourceKey | BlockKey, update: Update) -> tuple[ValidUpdate, InvalidValue | None]:
+def _read(key: _Key, update: Update) -> tuple[ValidUpdate, InvalidValue | None]:
     try:
         return _typed(key, update.value, update.revision), None
     except InvalidResourceError as error:
@@ -94,7 +96,9 @@ def _read(key: ResourceKey | BlockKey, update: Update) -> tuple[ValidUpdate, Inv
         return _typed(key, None, update.revision), problem
 
 
-def _typed(key: ResourceKey | BlockKey, value: bytes | None, revision: int) -> ValidUpdate:
+def _typed(key: _Key, value: bytes | None, revision: int) -> ValidUpdate:
     if isinstance(key, BlockKey):
         return BlockUpdate(key, None if value is None else decode_affinity(value), revision)
+    if isinstance(key, Network):
+        return OwnersUpdate(key, None if value is None else decode_owners(value), revision)
     return ResourceUpdate(key, None if value is None else stored_resource(key, value), revision)

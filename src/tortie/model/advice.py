@@ -184,22 +184,18 @@ def _shadow(field: str, later: int, earlier: int, action: str) -> Advice:
 
 
 def unenforced_criteria(resource: Resource) -> Iterator[Advice]:
-    """Criteria that packets are not judged by here; rules that have them fail closed."""
+    """Criteria that packets are not judged by here: a rule is its other ones."""
     assert isinstance(resource, _Policy | Profile)
     for path, rule in _rules(resource):
-        effect = _CLOSED[rule.action]
         if rule.http is not None:
-            yield Advice((*path, "http"), f"HTTP requests are not looked into; {effect}")
-        for end, entity in (("source", rule.source), ("destination", rule.destination)):
-            if entity.services is not None:
-                yield Advice((*path, end, "services"), f"services are not looked up yet; {effect}")
+            yield Advice((*path, "http"), f"HTTP requests are not looked into: {_WIDER[rule.action]}")
 
 
-_CLOSED = {
-    Action.ALLOW: "this rule allows nothing",
-    Action.LOG: "this rule logs nothing",
-    Action.DENY: "this rule denies without asking for that",
-    Action.PASS: "this rule denies, and does so without asking for that",
+_WIDER = {
+    Action.ALLOW: "this rule allows the whole connection",
+    Action.LOG: "this rule logs the whole connection",
+    Action.DENY: "this rule denies the whole connection",
+    Action.PASS: "this rule passes the whole connection on",
 }
 
 

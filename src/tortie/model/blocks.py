@@ -1,12 +1,15 @@
-"""The datastore keys of IPAM's block affinities: which host has claimed which block.
+"""What others than IPAM need of its blocks: which host has claimed which, and whose their addresses are.
 
-They are older than Calico's v3 resources and not stored like them: `/calico/ipam/v2/host/<host>/ipv4/block/10.65.0.0-26`,
+Claims (block affinities) are older than Calico's v3 resources and not stored like them: `/calico/ipam/v2/host/<host>/ipv4/block/10.65.0.0-26`,
 with a JSON value (``topology.BlockAffinity``) that has neither kind nor metadata, and may be empty where Calico once wrote it.
+The blocks themselves are at `/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26`; ``tortie.ipam`` reads all of them, this here
+only what routes depend on.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +22,10 @@ from tortie.net import Network
 BLOCK_PREFIX = "/calico/ipam/v2/host/"
 """What every such key begins with; other keys of IPAM do too."""
 
+ASSIGNMENT_PREFIX = "/calico/ipam/v2/assignment/"
+"""What the keys of all blocks begin with."""
+
+_ASSIGNMENT = re.compile(re.escape(ASSIGNMENT_PREFIX) + r"ipv[46]/block/([^/]+)")
 _PATH = re.compile(re.escape(BLOCK_PREFIX) + r"([^/]+)/ipv[46]/block/([^/]+)")
 
 
@@ -64,3 +71,57 @@ def decode_affinity(value: bytes) -> BlockAffinity:
 def encode_affinity(affinity: BlockAffinity) -> bytes:
     """The bytes to store."""
     return msgspec.json.encode(affinity)
+
+
+# --- blocks ----------------------------------------------------------------------------------------------------------------
+
+
+class BlockOwners(NamedTuple):
+    """Whose a block is, and which of its addresses belong to another host's workloads."""
+
+    node: HostName | None
+    """None: nobody claims the block, or something that is no host (``virtual:load-balancer``)."""
+    strays: Mapping[Network, HostName]
+    """Addresses that other hosts than *node* have given out, each a /32 or /128."""
+
+
+class _Attribute(msgspec.Struct, frozen=True):
+    secondary: Mapping[str, str] | None = None
+
+
+class _Block(msgspec.Struct, frozen=True):
+    """Of a block's value, what its addresses' owners are."""
+
+    cidr: str
+    allocations: tuple[int | None, ...]
+    affinity: str | None = None
+    attributes: tuple[_Attribute, ...] = ()
+
+
+def parse_assignment_path(path: str) -> Network | None:
+    """The block behind a datastore key; None if it is not how a block's key is written."""
+    found = _ASSIGNMENT.fullmatch(path)
+    if found is None:
+        return None
+    try:
+        network = Network.parse(found[1].replace("-", "/"))
+    except ValueError:
+        return None
+    return network if f"{ASSIGNMENT_PREFIX}ipv{int(network.family)}/block/{found[1]}" == path and "-" in found[1] else None
+
+
+def decode_owners(value: bytes) -> BlockOwners:
+    """Read a stored block; InvalidResourceError."""
+    try:
+        block = msgspec.json.decode(value, type=_Block)
+        network = Network.parse(block.cidr)
+        nodes = [HostName((attribute.secondary or {}).get("node", "")) for attribute in block.attributes]
+        owners = [(ordinal, nodes[index]) for ordinal, index in enumerate(block.allocations) if index is not None]
+    except (msgspec.DecodeError, ValueError, IndexError) as error:
+        raise InvalidResourceError(f"not an IPAM block: {error}") from error
+    if len(block.allocations) > network.size:
+        raise InvalidResourceError(f"{network} has {network.size} addresses, not {len(block.allocations)}")
+    kind, _, name = (block.affinity or "").partition(":")
+    node = HostName(name) if kind == "host" and name else None
+    strays = {(network.address + ordinal).network(): owner for ordinal, owner in owners if owner not in ("", node)}
+    return BlockOwners(node, strays)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tortie.model.blocks import BlockOwners
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
+from tortie.net import Network
 
 
 class Update(NamedTuple):
@@ -31,4 +33,12 @@ class ResourceUpdate(NamedTuple):
 
     key: ResourceKey
     value: Resource | None
+    revision: int
+
+
+class OwnersUpdate(NamedTuple):
+    """Whose an IPAM block and its addresses are, as stored now; None where there is no block, or an invalid one."""
+
+    block: Network
+    value: BlockOwners | None
     revision: int

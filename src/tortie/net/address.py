@@ -98,7 +98,7 @@ class Network:
         bits = len(packed) * 8
         if bits not in (32, 128) or not 0 <= prefix_len <= bits:
             raise ValueError(f"no network has {len(packed)} bytes and prefix length {prefix_len}")
-        if int.from_bytes(packed, "big") & ((1 << (bits - prefix_len)) - 1):
+        if prefix_len != bits and int.from_bytes(packed, "big") & ((1 << (bits - prefix_len)) - 1):
             raise ValueError("the network has host bits set")
         self.packed = packed
         self.prefix_len = prefix_len

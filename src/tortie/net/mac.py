@@ -23,9 +23,14 @@ class MAC:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``ee:ee:ee:ee:ee:ee``, capitals allowed; ValueError says what was expected."""
-        if not _TEXT.fullmatch(text):
+        if not cls.is_text(text):
             raise ValueError(f"{text!r} is not a MAC address such as ee:ee:ee:ee:ee:ee")
         return cls(bytes.fromhex(text.replace(":", "")))
+
+    @staticmethod
+    def is_text(text: str) -> bool:
+        """Whether ``parse`` would read *text*."""
+        return _TEXT.fullmatch(text) is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MAC) and self.packed == other.packed

@@ -1,23 +1,23 @@
 """Which of many selectors match which of many labelled items, kept up to date as both change.
 
-    item changes ──► candidate selectors ─┐
-                                          ├─► evaluate ──► pairs that started or stopped matching
-    selector changes ──► candidate items ─┘
+    item changes ──► SelectorFiles ──► candidate selectors ─┐
+                                                            ├─► evaluate ──► pairs that started or stopped matching
+    selector changes ──► ItemPostings ──► candidate items ──┘
 
-``LinearIndex`` tries every selector on every item. ``LabelIndex`` files both under *keys*, ``(label, value)`` and
-``(label, None)`` for "has the label": an item has a key for each of its labels' names and values; a selector is filed under
-the keys of one clause, of which every item that it matches has at least one. Which clause is chosen decides the speed and
-never the answer.
+``LinearIndex`` tries every selector on every item. ``LabelIndex`` asks the two halves of ``tortie.selectors.postings`` for
+candidates first, and remembers who matches whom.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from tortie.selectors.clauses import clauses_of
+from tortie.selectors.postings import ItemPostings, SelectorFiles
 from tortie.selectors.selector import Selector
 
 
@@ -105,55 +105,29 @@ class LinearIndex(Generic[Item]):
         }
 
 
-_Key: TypeAlias = tuple[str, str | None]
-_EVERYTHING: _Key = ("", None)
-"""Every item has this key; a selector without restrictions is filed under it."""
-
-
-def _keys_of(labels: Mapping[str, str]) -> set[_Key]:
-    keys: set[_Key] = {_EVERYTHING}
-    for label, value in labels.items():
-        keys.add((label, value))
-        keys.add((label, None))
-    return keys
-
-
-def _clauses_of(selector: Selector) -> list[tuple[_Key, ...]]:
-    """Sets of keys; an item that matches has at least one key of each. An empty one: nothing matches."""
-    clauses: list[tuple[_Key, ...]] = [(_EVERYTHING,)]
-    for label, restriction in sorted(selector.restrictions().items(), key=lambda entry: entry[0]):
-        if restriction.present and restriction.absent:
-            return [()]
-        if restriction.one_of is not None:
-            clauses.append(tuple((label, value) for value in sorted(restriction.one_of)))
-        elif restriction.present:
-            clauses.append(((label, None),))
-    return clauses
-
-
 class LabelIndex(Generic[Item]):
     """The fast index: a change costs in proportion to its candidates, not to all there is."""
 
     def __init__(self) -> None:
-        self._selectors: dict[str, Selector] = {}
+        self._files = SelectorFiles()
+        self._postings: ItemPostings[Item] = ItemPostings()
         self._items: dict[Item, Mapping[str, str]] = {}
-        self._filed_under: dict[str, tuple[_Key, ...]] = {}
-        self._selectors_by_key: defaultdict[_Key, set[str]] = defaultdict(set)
-        self._items_by_key: defaultdict[_Key, set[Item]] = defaultdict(set)
         self._selectors_of: dict[Item, set[str]] = {}
         self._items_of: dict[str, set[Item]] = {}
 
     def add_selector(self, selector_id: str, selector: Selector) -> MatchChanges[Item]:
-        if self._selectors.get(selector_id) == selector:
+        if self._files.get(selector_id) == selector:
             return ()
-        self._unfile(selector_id)
-        self._file(selector_id, selector)
-        candidates = {item for key in self._filed_under[selector_id] for item in self._items_by_key.get(key, ())}
+        missing = self._postings.missing(clauses_of(selector.node))
+        if missing:
+            self._postings.begin(missing, self._items.items())
+        clause = self._files.file(selector_id, selector, self._postings.count)
+        candidates = self._items.keys() if clause is None else self._postings.candidates(clause)
         after = {item for item in candidates if selector.matches(self._items[item])}
         return self._selector_matches(selector_id, after)
 
     def remove_selector(self, selector_id: str) -> MatchChanges[Item]:
-        self._unfile(selector_id)
+        self._files.discard(selector_id)
         changes = self._selector_matches(selector_id, set())
         self._items_of.pop(selector_id, None)
         return changes
@@ -161,45 +135,26 @@ class LabelIndex(Generic[Item]):
     def set_item(self, item_id: Item, labels: Mapping[str, str]) -> MatchChanges[Item]:
         if self._items.get(item_id) == labels:
             return ()
-        keys = _keys_of(labels)
-        self._refile_item(item_id, keys)
+        self._postings.discard(item_id, self._items.get(item_id, {}))
+        self._postings.add(item_id, labels)
         self._items[item_id] = labels
-        candidates = {selector_id for key in keys for selector_id in self._selectors_by_key.get(key, ())}
-        after = {selector_id for selector_id in candidates if self._selectors[selector_id].matches(labels)}
+        candidates = self._files.candidates(labels)
+        after = {selector_id for selector_id, selector in candidates.items() if selector.matches(labels)}
         return self._item_matches(item_id, after)
 
     def remove_item(self, item_id: Item) -> MatchChanges[Item]:
-        self._refile_item(item_id, set())
-        self._items.pop(item_id, None)
+        self._postings.discard(item_id, self._items.pop(item_id, {}))
         changes = self._item_matches(item_id, set())
         self._selectors_of.pop(item_id, None)
         return changes
 
-    def _file(self, selector_id: str, selector: Selector) -> None:
-        """Under the clause that the fewest items have, and while there are no items, that the fewest selectors use."""
-        clause = min(_clauses_of(selector), key=self._cost)
-        self._selectors[selector_id] = selector
-        self._filed_under[selector_id] = clause
-        for key in clause:
-            self._selectors_by_key[key].add(selector_id)
+    def items_of(self, selector_id: str) -> AbstractSet[Item]:
+        """The items that a selector matches."""
+        return self._items_of.get(selector_id, frozenset())
 
-    def _cost(self, clause: tuple[_Key, ...]) -> tuple[int, int]:
-        items = sum(len(self._items_by_key.get(key, ())) for key in clause)
-        selectors = sum(len(self._selectors_by_key.get(key, ())) for key in clause)
-        # A selector under _EVERYTHING is a candidate for every item to come, so that is the last resort.
-        return items, selectors if _EVERYTHING not in clause else len(self._selectors) + 1
-
-    def _unfile(self, selector_id: str) -> None:
-        self._selectors.pop(selector_id, None)
-        for key in self._filed_under.pop(selector_id, ()):
-            _discard(self._selectors_by_key, key, selector_id)
-
-    def _refile_item(self, item_id: Item, keys: set[_Key]) -> None:
-        old = _keys_of(self._items[item_id]) if item_id in self._items else set()
-        for key in old - keys:
-            _discard(self._items_by_key, key, item_id)
-        for key in keys - old:
-            self._items_by_key[key].add(item_id)
+    def selectors_of(self, item_id: Item) -> AbstractSet[str]:
+        """The selectors that match an item."""
+        return self._selectors_of.get(item_id, frozenset())
 
     def _selector_matches(self, selector_id: str, after: set[Item]) -> MatchChanges[Item]:
         before = self._items_of.get(selector_id, set())
@@ -218,13 +173,3 @@ class LabelIndex(Generic[Item]):
             self._items_of[selector_id].discard(item_id)
         self._selectors_of[item_id] = after
         return _changes(((s, item_id) for s in after - before), ((s, item_id) for s in before - after))
-
-
-_Filed = TypeVar("_Filed")
-
-
-def _discard(postings: defaultdict[_Key, set[_Filed]], key: _Key, entry: _Filed) -> None:
-    """Take an entry out, and the key with its last entry: values come and go for as long as the process lives."""
-    postings[key].discard(entry)
-    if not postings[key]:
-        del postings[key]

@@ -1,12 +1,13 @@
 """Short ways to write the resources of a test, and a host to feed them to."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tortie.calc import Calculation, HostState, apply
 from tortie.calc.hoststate import HostStateDelta
-from tortie.model import codec
-from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointPort, WorkloadEndpointSpec
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model import codec, kinds
+from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint, WorkloadEndpointPort, WorkloadEndpointSpec
+from tortie.model.kinds import Kind, ResourceKey, kind_of
 from tortie.model.meta import HostName, ObjectMeta, Resource
 from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy, Profile, ProfileSpec, Tier, TierSpec
 from tortie.model.updates import ResourceUpdate
@@ -81,6 +82,27 @@ def profile(name: str, labels: Mapping[str, str] = {}, **spec: object) -> Profil
         metadata=ObjectMeta(name=name),
         spec=ProfileSpec(ingress=rules.ingress, egress=rules.egress, labels_to_apply=labels),
     )
+
+
+def resource(kind: Kind, name: str, namespace: str = "", labels: Mapping[str, str] = {}, **content: object) -> Any:
+    """One of any kind; *content* beside its metadata, in the spelling of YAML."""
+    metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return codec.from_document(
+        {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, **content}, kind.struct
+    )
+
+
+def host_endpoint(
+    name: str,
+    *addresses: str,
+    node: str = HOST,
+    interface: str = "eth0",
+    labels: Mapping[str, str] = {},
+    **spec: object,
+) -> HostEndpoint:
+    spec = {"node": node, "interfaceName": interface, "expectedIPs": list(addresses), **spec}
+    found: HostEndpoint = resource(kinds.HOST_ENDPOINT, name, labels=labels, spec=spec)
+    return found
 
 
 class Host:

@@ -49,7 +49,7 @@ IMPOSSIBLE = {
     "an endpoint before its policy": HostEndpointUpdate(
         id=EndpointId("", "h"), endpoint=HostHostEndpoint(ifname="eth0", forward_tiers=(TIER,))
     ),
-    "a route that is not there": RouteRemove(destination=NET),
+    "a route that is not there": RouteRemove(destination=Network.parse("10.0.0.9/32")),
 }
 
 
@@ -65,7 +65,10 @@ def test_an_endpoint_before_its_profile_is_refused():
 
 
 def test_routes_pools_and_settings_come_and_go():
-    route, pool = RouteUpdate(destination=NET, types=frozenset({RouteType.REMOTE_WORKLOAD}), node="there"), PoolUpdate(cidr=NET)
+    route, pool = (
+        RouteUpdate(destination=NET, types=frozenset({RouteType.REMOTE_WORKLOAD}), node="there"),
+        PoolUpdate(cidr=NET),
+    )
     state = apply(HostState(), (route, pool, ConfigUpdate(values={"a": "b"})))
     assert (state.routes, state.pools, state.config) == ({NET: route}, {NET: pool}, {"a": "b"})
     assert apply(state, (RouteRemove(destination=NET), PoolRemove(cidr=NET), ConfigUpdate(values={}))) == HostState()

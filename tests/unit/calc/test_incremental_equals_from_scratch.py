@@ -3,9 +3,11 @@
 from random import Random
 
 import pytest
-from calc_resources import HOST, Host, endpoint, global_policy, key_of, policy, profile, tier
+from calc_resources import HOST, Host, endpoint, global_policy, host_endpoint, key_of, policy, profile, resource, tier
+from slow_twin import JUDGED, SlowTwin
 
 from tortie.calc import Calculation, HostState, apply
+from tortie.model import kinds
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import HostName, Resource
 from tortie.model.updates import ResourceUpdate
@@ -86,7 +88,30 @@ def test_any_way_through_random_states_ends_like_a_fresh_start(first_seed):
 
 TO_A = {"action": "Allow", "source": {"selector": "has(a)"}, "destination": {"ports": ["web"]}, "protocol": "TCP"}
 WEB = (("web", "TCP", 80),)
+FROM_A = {"action": "Allow", "source": {"selector": "has(a)"}}
 LOCAL = endpoint("w", "10.0.0.1", labels={"a": ""}, profiles=("one", "two"), ports=WEB)
+
+HOST_ENDPOINT = host_endpoint("w", "10.0.0.1", "192.0.2.1", labels={"a": "1"}, profiles=["one"])
+USES = {
+    "normal": global_policy("n", selector="a == '1'", ingress=[FROM_A]),
+    "forward": global_policy("f", applyOnForward=True, order=7, ingress=[FROM_A]),
+    "untracked": global_policy("u", doNotTrack=True, applyOnForward=True, egress=[FROM_A]),
+    "pre-DNAT": global_policy("d", preDNAT=True, applyOnForward=True, ingress=[FROM_A], types=["Ingress"]),
+}
+SERVICE = {"action": "Allow", "destination": {"services": {"name": "db", "namespace": "ns"}}}
+TO_SERVICE = policy("to-service", types=["Egress"], egress=[SERVICE])
+
+
+def network_set(*nets: str) -> Resource:
+    return resource(kinds.NETWORK_SET, "s", "ns", {"a": ""}, spec={"nets": list(nets)})
+
+
+def endpoint_slice(*addresses: str, port: int = 80) -> Resource:
+    ports = [{"name": "p", "port": port}]
+    endpoints = [{"addresses": [address]} for address in addresses]
+    labels = {"kubernetes.io/service-name": "db"}
+    return resource(kinds.ENDPOINT_SLICE, "e", "ns", labels, addressType="IPv4", endpoints=endpoints, ports=ports)
+
 
 SEQUENCE = {
     "empty": state_of(),
@@ -111,6 +136,37 @@ SEQUENCE = {
         endpoint("w", "10.0.0.1", profiles=("one",), ports=WEB), profile("one", {"a": "1"}), policy("q", ingress=[TO_A])
     ),
     "a profile with rules": state_of(LOCAL, profile("one", ingress=[TO_A]), profile("two", {"b": "2"})),
+    "a host endpoint in every use": state_of(LOCAL, HOST_ENDPOINT, *USES.values()),
+    "the host endpoint without its untracked policy": state_of(LOCAL, HOST_ENDPOINT, USES["normal"], USES["forward"]),
+    "the host endpoint on another host": state_of(LOCAL, host_endpoint("w", "10.0.0.1", node="there"), *USES.values()),
+    "the host endpoint by its address alone": state_of(
+        host_endpoint("w", "10.0.0.1", interface="", labels={"a": "2"}, profiles=["two"]), *USES.values()
+    ),
+    "a set has the endpoint's address": state_of(
+        LOCAL, network_set("0.0.0.0/0", "10.0.0.1"), policy("q", ingress=[FROM_A])
+    ),
+    "the set has it alone": state_of(
+        endpoint("w", "10.0.0.7", labels={"b": ""}), network_set("10.0.0.1", "::/0"), policy("q", ingress=[FROM_A])
+    ),
+    "a service": state_of(LOCAL, TO_SERVICE, endpoint_slice("10.0.0.1", "10.0.0.2")),
+    "the service elsewhere": state_of(LOCAL, TO_SERVICE, endpoint_slice("10.0.0.2", port=81)),
+    "a staged policy beside its like": state_of(
+        LOCAL,
+        policy("q", ingress=[TO_A]),
+        resource(kinds.STAGED_NETWORK_POLICY, "q", "ns", spec={"ingress": [TO_A], "order": 1}),
+    ),
+    "a policy that is needed everywhere": state_of(
+        global_policy("t.p", selector="has(none)", ingress=[TO_A], performanceHints=["AssumeNeededOnEveryNode"])
+    ),
+    "settings of all and of this node": state_of(
+        resource(kinds.FELIX_CONFIGURATION, "default", spec={"interfacePrefix": "cali", "vxlanPort": 1}),
+        resource(kinds.FELIX_CONFIGURATION, f"node.{HOST}", spec={"vxlanPort": 2}),
+    ),
+    "settings by the node's labels": state_of(
+        resource(kinds.NODE, HOST, labels={"role": "gpu"}, spec={}),
+        resource(kinds.FELIX_CONFIGURATION, "default", spec={"interfacePrefix": "cali", "vxlanPort": 1}),
+        resource(kinds.FELIX_CONFIGURATION, "x", spec={"nodeSelector": "role == 'gpu'", "vxlanPort": 3}),
+    ),
 }
 ORDERS = {
     "forwards": list(SEQUENCE),
@@ -131,6 +187,12 @@ def test_a_sequence_of_named_states_in_any_order(order, skipping):
             continue
         walk.flush()
         assert walk.host_state == from_scratch(SEQUENCE[name], HOST), name
+
+
+@pytest.mark.parametrize("name", SEQUENCE)
+def test_the_named_states_are_as_the_slow_twin_says(name):
+    found, slow = from_scratch(SEQUENCE[name], HOST), SlowTwin(HOST, SEQUENCE[name]).state()
+    assert {field: getattr(found, field) for field in JUDGED} == {field: getattr(slow, field) for field in JUDGED}
 
 
 def test_the_named_states_differ():

@@ -3,11 +3,11 @@
 import pytest
 from calc_resources import policy
 
-from tortie.calc.hoststate import ICMPMatch, PortRange
+from tortie.calc.hoststate import ICMPMatch, PeerMatch, PortRange
 from tortie.calc.rules import scan_rules
 from tortie.model.policy import Action
 from tortie.net import Family
-from tortie.selectors import named_port_id, parse
+from tortie.selectors import named_port_id, parse, unique_id
 
 
 def scan(rule: dict, namespace: str = ""):
@@ -75,9 +75,32 @@ def test_families_and_icmp_are_taken_over():
     assert (rule.family, rule.icmp, rule.not_icmp) == (Family.V6, ICMPMatch(128, None), ICMPMatch(129, 1))
 
 
+SERVICE = {"name": "s", "namespace": "other"}
+
+
+def test_a_service_as_destination_is_a_set_of_addresses_and_ports_with_calicos_id():
+    rule = only({"action": "Allow", "destination": {"services": SERVICE}}, "ns")
+    assert rule.destination.port_sets == (unique_id("svc", "other/s"),)
+    assert (rule.destination.sets, rule.source) == ((), PeerMatch())
+
+
+def test_a_service_as_source_is_a_set_of_addresses_alone():
+    rule = only({"action": "Allow", "source": {"services": SERVICE}}, "ns")
+    assert rule.source.sets == (unique_id("svcnoport", "other/s"),)
+    assert rule.source.port_sets == ()
+
+
+def test_a_service_without_a_namespace_is_of_the_policys_own():
+    scanned = scan({"action": "Allow", "source": {"services": {"name": "s"}}}, "ns")
+    (service,) = scanned.sets.values()
+    assert service.service == ("ns", "s")
+
+
 UNSUPPORTED = {
-    "a service": {"destination": {"services": {"name": "s", "namespace": "ns"}}},
-    "HTTP": {"http": {"methods": ["GET"]}},
+    "ports beside a service": {
+        "protocol": "TCP",
+        "destination": {"services": {"name": "s", "namespace": "ns"}, "ports": [80]},
+    },
     "numbered ports without a protocol that has them": {"destination": {"ports": [80, "http"]}},
     "numbered notPorts without a protocol that has them": {"source": {"notPorts": [80]}},
 }
@@ -90,6 +113,17 @@ UNSUPPORTED = {
 def test_an_unsupported_criterion_lets_nothing_through(criterion, action, becomes):
     scanned = scan({"action": action, "ipVersion": 4, **criterion}).ingress
     assert [rule.action for rule in scanned] == ([becomes] if becomes else [])
+
+
+@pytest.mark.parametrize("action", ["Allow", "Deny", "Pass"])
+def test_a_rule_about_http_requests_is_its_other_criteria(action):
+    other = {"action": action, "protocol": "TCP", "source": {"nets": ["10.0.0.0/8"]}}
+    assert only({**other, "http": {"methods": ["GET"]}}) == only(other)
+
+
+def test_a_service_at_the_source_and_its_packets_ports_must_both_match():
+    rule = only({"action": "Allow", "protocol": "TCP", "source": {"services": {"name": "s", "namespace": "ns"}, "ports": [80]}})
+    assert (len(rule.source.sets), rule.source.port_sets, rule.source.ports) == (1, (), (PortRange(80, 80),))
 
 
 def test_a_deny_rule_keeps_its_other_criteria():

@@ -1,9 +1,9 @@
 """What a rule's peers and a policy's selectors mean, as one selector over endpoint labels."""
 
 import pytest
-from calc_resources import endpoint, global_policy, policy, profile
+from calc_resources import endpoint, global_policy, policy
 
-from tortie.calc.labels import effective_labels
+from tortie.calc.peers import peer_of_workload
 from tortie.calc.scoping import peer_selectors, policy_selector
 from tortie.model.policy import EntityRule, ServiceAccountMatch
 from tortie.selectors import SelectorError
@@ -109,13 +109,9 @@ def test_a_selector_that_cannot_be_read_is_an_error():
 
 
 def test_labels_of_the_first_profile_win_over_later_ones_and_own_labels_over_both():
-    one = profile("one", {"a": "1", "b": "1", "c": "1"})
-    two = profile("two", {"a": "2", "b": "2", "d": "2"})
-    labels = effective_labels(
-        endpoint("w", labels={"a": "own"}, profiles=("one", "two", "missing"), account="robot"),
-        {"one": one, "two": two},
-    )
-    assert labels == {
+    given = {"one": {"a": "1", "b": "1", "c": "1"}, "two": {"a": "2", "b": "2", "d": "2"}}
+    workload = endpoint("w", labels={"a": "own"}, profiles=("one", "two", "missing"), account="robot")
+    assert peer_of_workload(workload).effective_labels(lambda name: given.get(name, {})) == {
         "a": "own",
         "b": "1",
         "c": "1",
@@ -128,5 +124,5 @@ def test_labels_of_the_first_profile_win_over_later_ones_and_own_labels_over_bot
 
 @pytest.mark.parametrize("label", ["projectcalico.org/namespace", "pcns.team", "pcsa.role"])
 def test_a_workload_cannot_claim_another_namespace_or_account(label):
-    labels = effective_labels(endpoint("w", labels={label: "other"}), {})
+    labels = peer_of_workload(endpoint("w", labels={label: "other"})).effective_labels(lambda _: {})
     assert labels.get(label) in (None, "ns")

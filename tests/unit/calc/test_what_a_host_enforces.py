@@ -5,7 +5,6 @@ import pytest
 from calc_resources import HOST, Host, endpoint, global_policy, key_of, policy, profile
 
 from tortie.calc import Calculation, HostState
-from tortie.calc.graph import MISSING_PROFILE
 from tortie.calc.hoststate import (
     AddressPort,
     EndpointId,
@@ -15,8 +14,11 @@ from tortie.calc.hoststate import (
     PolicyRemove,
     PolicyUpdate,
     ProfileUpdate,
+    RouteUpdate,
+    TiersUpdate,
     WorkloadEndpointUpdate,
 )
+from tortie.calc.profiles import MISSING_PROFILE
 from tortie.model.updates import ResourceUpdate
 from tortie.net import TCP, UDP, Address, Network
 from tortie.selectors import named_port_id, parse
@@ -36,7 +38,7 @@ def test_nothing_leaves_the_graph_before_it_is_in_sync():
     calculation.update(ResourceUpdate(key_of(local), local, 1))
     assert calculation.flush() == ()
     calculation.in_sync()
-    assert len(calculation.flush()) == 1
+    assert [type(delta) for delta in calculation.flush()] == [WorkloadEndpointUpdate, RouteUpdate]
     assert calculation.flush() == ()
 
 
@@ -44,9 +46,9 @@ def test_deltas_come_with_dependencies_first_and_go_in_reverse():
     host = Host()
     local = endpoint("w", "10.0.0.1", profiles=("kns.ns",))
     came = [type(delta) for delta in host.put(local, FROM_A, profile("kns.ns", **ALLOW_ALL))]
-    assert came == [IPSetUpdate, PolicyUpdate, ProfileUpdate, WorkloadEndpointUpdate]
+    assert came == [IPSetUpdate, PolicyUpdate, ProfileUpdate, WorkloadEndpointUpdate, RouteUpdate]
     went = [type(delta) for delta in host.remove(FROM_A)]
-    assert went == [WorkloadEndpointUpdate, PolicyRemove, IPSetRemove]
+    assert went == [TiersUpdate, PolicyRemove, IPSetRemove]
 
 
 def test_only_this_hosts_endpoints_are_enforced_and_those_of_all_hosts_are_members():

@@ -59,7 +59,9 @@ def test_removing_everything_leaves_nothing_behind(filed, items):
     for known in ("1", "2", "3", "4"):
         index.remove_selector(known)
         index.remove_item(known)
-    assert not any(vars(index).values())
+    assert not any((index._items, index._selectors_of, index._items_of))
+    assert not any(vars(index._files).values())
+    assert not any(index._postings._by_label.values())
 
 
 def test_changes_are_reported_once_and_in_order():
@@ -84,7 +86,7 @@ class CountingSelector:
     def __init__(self, text):
         selector = parse(text)
         self.asked = 0
-        self.restrictions = selector.restrictions
+        self.node = selector.node
         self.matches = lambda labels: self._count() and selector.matches(labels)
 
     def _count(self):
@@ -100,6 +102,16 @@ def test_an_item_is_tried_only_on_selectors_that_might_match():
     index.set_item("item", {"kind": "pod", "app": "app-7"})
     # Selectors that share a common label are filed under the label that tells them apart (but for the first few).
     assert sum(selector.asked for selector in wanted) < 10
+
+
+def test_alternatives_over_several_labels_are_found_by_any_of_them():
+    index = LabelIndex()
+    wanted = [CountingSelector(f"app == 'app-{n}' || (has(old) && name == 'app-{n}')") for n in range(100)]
+    for number, selector in enumerate(wanted):
+        index.add_selector(str(number), selector)
+    assert index.set_item("new", {"app": "app-7"}) == (MatchStarted("7", "new"),)
+    assert index.set_item("old", {"old": "", "name": "app-8"}) == (MatchStarted("8", "old"),)
+    assert sum(selector.asked for selector in wanted) == 2
 
 
 def test_a_selector_is_tried_only_on_items_that_might_match():

@@ -118,8 +118,13 @@ def _is_address(text: str, family: Family) -> bool:
         return False
 
 
+def is_interface_name(text: str) -> bool:
+    """What may be the name of a workload's link on its host."""
+    return _INTERFACE.fullmatch(text) is not None
+
+
 def _check_interface(name: str) -> Iterator[Violation]:
-    if not _INTERFACE.fullmatch(name):
+    if not is_interface_name(name):
         yield Violation(
             ("interfaceName",), f"{name!r} is not an interface's name: 1-15 letters, digits, '_', '.' and '-'"
         )

@@ -98,7 +98,9 @@ def check_policy_name(metadata: ObjectMeta) -> Iterator[Violation]:
     too_long = len(parts) <= 2 and any(len(part) > 63 for part in parts)
     if is_dns_subdomain(metadata.name) and (too_long or not _POLICY_NAME.fullmatch(metadata.name)):
         yield Violation(
-            ("name",), f"{metadata.name!r} is not a policy's name: one word, or two joined by a dot (tier.name)"
+            ("name",),
+            f"{metadata.name!r} is not a policy's name: one word, or two joined by a dot (tier.name)",
+            at_door_only=_POLICY_NAME.fullmatch(metadata.name) is not None,
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from tortie.model.checks.metadata import check_policy_name, is_dns_subdomain
 from tortie.model.checks.rule import check_destination_services, check_direction, check_rule, check_selector
@@ -12,7 +13,11 @@ from tortie.model.codec import Document
 from tortie.model.meta import ObjectMeta
 from tortie.model.policy import Direction, GlobalNetworkPolicySpec, NetworkPolicySpec, ProfileSpec, Rule, Tier
 
-BUILT_IN_TIERS = {"default": (1_000_000, "Deny"), "kube-admin": (1_000, "Pass"), "kube-baseline": (10_000_000, "Pass")}
+BUILT_IN_TIERS: Mapping[str, tuple[int, Literal["Deny", "Pass"]]] = {
+    "default": (1_000_000, "Deny"),
+    "kube-admin": (1_000, "Pass"),
+    "kube-baseline": (10_000_000, "Pass"),
+}
 """Order and default action of the tiers that are always there."""
 
 _CLUSTER_POLICY_NAME = re.compile(r"kcnp\.(admin|baseline)\..")
