@@ -1,40 +1,74 @@
-"""The resources that bear on verdicts, and the judge of flows among them."""
+"""The resources that bear on verdicts, and the two questions that can be asked of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
-from tortie.model.endpoint import WorkloadEndpoint
-from tortie.model.meta import Resource
-from tortie.model.policy import Direction, GlobalNetworkPolicy, NetworkPolicy, Profile, Tier
-from tortie.verdict.decide import Question, decide
-from tortie.verdict.endpoint import Endpoint, endpoint_of
-from tortie.verdict.flow import End, EndpointRef, Flow
-from tortie.verdict.order import OrderedTier, ordered_tiers
-from tortie.verdict.trace import Decision, Verdict
+from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
+from tortie.model.felix import FelixConfiguration
+from tortie.model.kubernetes_endpointslice import EndpointSlice
+from tortie.model.meta import ObjectMeta, Resource
+from tortie.model.policy import Action, GlobalNetworkPolicy, NetworkPolicy, Profile, ProfileSpec, Rule, Tier
+from tortie.model.sets import GlobalNetworkSet, NetworkSet
+from tortie.model.staged import StagedGlobalNetworkPolicy, StagedNetworkPolicy
+from tortie.model.topology import Node
+from tortie.net import Address, Family
+from tortie.verdict.decide import Policies
+from tortie.verdict.endpoint import Endpoint, HostInterface, Peer, host_endpoint, network_set, workload_endpoint
+from tortie.verdict.flow import Flow
+from tortie.verdict.host import HostView, Link, Way
+from tortie.verdict.interfaces import InterfaceAddresses, Interfaces, own_addresses
+from tortie.verdict.names import DEFAULT_ALLOW
+from tortie.verdict.order import AnyPolicy, StagedPolicy, as_if_enforced, asked, ordered_tiers
+from tortie.verdict.packet import Party, Traffic
+from tortie.verdict.refs import NO_ADDRESS, End, EndpointRef, HostRef
+from tortie.verdict.settings import settings_of
+from tortie.verdict.verdicts import HostVerdict, Verdict
+
+_ALLOW = (Rule(action=Action.ALLOW),)
+_BUILT_IN = {
+    DEFAULT_ALLOW: Profile(metadata=ObjectMeta(name=DEFAULT_ALLOW), spec=ProfileSpec(ingress=_ALLOW, egress=_ALLOW))
+}
+
+_Kind = TypeVar("_Kind", bound=Resource)
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """One state of a cluster, prepared for judging."""
 
-    tiers: tuple[OrderedTier, ...]
-    profiles: Mapping[str, Profile]
+    policies: Policies
     endpoints: tuple[Endpoint, ...]
+    """All workload endpoints, by namespace and name."""
+    host_endpoints: tuple[HostInterface, ...]
+    sets: tuple[Peer, ...]
+    """Network sets."""
+    nodes: Mapping[str, Node]
+    configurations: tuple[FelixConfiguration, ...]
+    interfaces: Mapping[str, InterfaceAddresses]
+    """What the caller knows of hosts' interfaces, by node; of the others ``tortie.verdict.interfaces`` guesses."""
 
     @classmethod
-    def of(cls, resources: Iterable[Resource]) -> Cluster:
+    def of(cls, resources: Iterable[Resource], interfaces: Mapping[str, InterfaceAddresses] | None = None) -> Cluster:
         """The state made of *resources*; kinds that no verdict depends on are left aside."""
         resources = list(resources)
-        profiles = {p.metadata.name: p for p in resources if isinstance(p, Profile)}
-        policies = [p for p in resources if isinstance(p, NetworkPolicy | GlobalNetworkPolicy)]
-        endpoints = [endpoint_of(e, profiles) for e in resources if isinstance(e, WorkloadEndpoint)]
+        profiles = _BUILT_IN | {profile.metadata.name: profile for profile in _all(resources, Profile)}
+        workloads = [workload_endpoint(resource, profiles) for resource in _all(resources, WorkloadEndpoint)]
+        hosts = [host_endpoint(resource, profiles) for resource in _all(resources, HostEndpoint)]
+        sets: list[NetworkSet | GlobalNetworkSet] = [*_all(resources, NetworkSet), *_all(resources, GlobalNetworkSet)]
         return cls(
-            tiers=ordered_tiers((t for t in resources if isinstance(t, Tier)), policies),
-            profiles=profiles,
-            endpoints=tuple(sorted(endpoints, key=lambda endpoint: (endpoint.namespace, endpoint.name))),
+            policies=_policies(resources, profiles),
+            endpoints=tuple(sorted(workloads, key=lambda endpoint: (endpoint.namespace, endpoint.name))),
+            host_endpoints=tuple(sorted(hosts, key=lambda endpoint: endpoint.name)),
+            sets=tuple(network_set(resource, profiles) for resource in sets),
+            nodes={node.metadata.name: node for node in _all(resources, Node)},
+            configurations=tuple(_all(resources, FelixConfiguration)),
+            interfaces=interfaces or {},
         )
+
+    # --- who is there -------------------------------------------------------------------------------------------------------
 
     def endpoint(self, text: str) -> Endpoint:
         """The endpoint called ``namespace/workload`` or ``namespace/name``; LookupError if none or several are."""
@@ -44,40 +78,125 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             raise LookupError(f"{len(found) or 'no'} workload endpoints are called {text!r}")
         return found[0]
 
-    def judge(self, flow: Flow) -> Verdict:
-        """Whether *flow* is allowed: by the egress policy of its source and the ingress policy of its destination.
+    def host(self, node: str, family: Family) -> HostRef:
+        """The host by the first of its own addresses of *family*, or else the first that an endpoint of it expects.
 
-        A workload may always reach itself. LookupError for an end that is not of this cluster.
+        LookupError if no resource tells one.
         """
-        if self._is_one_workload(flow):
-            return Verdict(flow=flow, allowed=True, ingress=None, egress=None)
-        egress = self._decide(flow, flow.source, Direction.EGRESS)
-        ingress = self._decide(flow, flow.destination, Direction.INGRESS)
-        allowed = all(decision.allowed for decision in (egress, ingress) if decision is not None)
-        return Verdict(flow=flow, allowed=allowed, ingress=ingress, egress=egress)
+        expected = (n.address for e in self.host_endpoints if e.node == node for n in e.networks)
+        for address in (*own_addresses(self.nodes.get(node)), *expected):
+            if address.family is family:
+                return HostRef(node, address)
+        raise LookupError(f"no IPv{family} address of host {node} is known")
 
-    def _is_one_workload(self, flow: Flow) -> bool:
-        source, destination = flow.source, flow.destination
-        return (
-            isinstance(source, EndpointRef) and isinstance(destination, EndpointRef) and source[:2] == destination[:2]
+    def uplink(self, end: HostRef) -> str:
+        """Over which interface a host sends and receives what is not between itself and its workloads."""
+        return end.interface or self.host_view(end.node).interfaces.towards(end.address)
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """All that rules can find by labels. A host endpoint that expects no addresses is never found."""
+        return (*self.endpoints, *self.host_endpoints, *self.sets)
+
+    # --- the two questions --------------------------------------------------------------------------------------------------
+
+    def host_view(self, node: str, interfaces: InterfaceAddresses | None = None) -> HostView:
+        """The host *node*, to be asked what it does with a packet.
+
+        *interfaces* are its own with their addresses; without, what ``Cluster.of`` was told, or as ``tortie.verdict.interfaces``
+        guesses.
+        """
+        found = self.nodes.get(node)
+        settings = settings_of(node, found.metadata.labels if found is not None else None, self.configurations)
+        said = interfaces if interfaces is not None else self.interfaces.get(node)
+        own = [endpoint for endpoint in self.endpoints if endpoint.node == node and endpoint.networks]
+        return HostView(
+            node=node,
+            settings=settings,
+            interfaces=Interfaces.of(found, [e for e in self.host_endpoints if e.node == node], settings, said),
+            workloads=tuple(sorted(own, key=lambda endpoint: endpoint.rank)),
+            peers=self.peers,
+            policies=self.policies,
         )
 
-    def _decide(self, flow: Flow, end: End, direction: Direction) -> Decision | None:
-        if not isinstance(end, EndpointRef):
-            return None
-        question = Question(
-            endpoint=self._find(end),
-            ref=end,
-            direction=direction,
-            flow=flow,
-            tiers=self.tiers,
-            profiles=self.profiles,
-            endpoints=self.endpoints,
+    def judge(self, flow: Flow) -> Verdict:
+        """Whether *flow* is delivered: whether its first packet gets through the source's host, then the destination's.
+
+        A workload always reaches itself, for that packet never leaves it. LookupError for a workload that is not of this cluster.
+        """
+        if _is_one_workload(flow):
+            return Verdict(flow=flow, hosts=())
+        traffic = Traffic(
+            packet=flow.packet,
+            source=self._party("source", flow.source, flow.source_port),
+            destination=self._party("destination", flow.destination, flow.destination_port),
         )
-        return decide(question)
+        nodes = dict.fromkeys(node for end in (flow.source, flow.destination) if (node := self._node(end)) is not None)
+        return Verdict(flow=flow, hosts=tuple(self._cross(node, flow, traffic) for node in nodes))
+
+    # --- the way of a flow --------------------------------------------------------------------------------------------------
+
+    def _party(self, which: str, end: End, port: int | None) -> Party:
+        if isinstance(end, EndpointRef):
+            endpoint = self._find(end)
+            if not endpoint.networks:
+                return Party(which=which, address=None, port=port, peers=(endpoint,))
+        elif isinstance(end, HostRef) and end.address in NO_ADDRESS.values():
+            return Party(which=which, address=None, port=port, peers=())
+        address = end if isinstance(end, Address) else end.address
+        return Party(which=which, address=address, port=port, peers=tuple(p for p in self.peers if p.has(address)))
+
+    def _node(self, end: End) -> str | None:
+        match end:
+            case EndpointRef():
+                return self._find(end).node
+            case HostRef():
+                return end.node
+            case _:
+                return None
+
+    def _cross(self, node: str, flow: Flow, traffic: Traffic) -> HostVerdict:
+        """What becomes of the flow at one of its hosts."""
+        host = self.host_view(node)
+        arrives = self._link(host, flow.source, flow.destination)
+        leaves = self._link(host, flow.destination, flow.source)
+        return host.follow(traffic, Way(arrives, leaves))
+
+    def _link(self, host: HostView, end: End, other: End) -> Link | None:
+        """By which link *host* is connected with *end*; None: it is the host itself."""
+        if self._node(end) == host.node:
+            return self._find(end) if isinstance(end, EndpointRef) else None
+        if isinstance(other, HostRef) and other.node == host.node:
+            return self.uplink(other)
+        family = (other if isinstance(other, Address) else other.address).family
+        own = (address for address in own_addresses(self.nodes.get(host.node)) if address.family is family)
+        return host.interfaces.towards(next(own, None))
 
     def _find(self, ref: EndpointRef) -> Endpoint:
         for endpoint in self.endpoints:
-            if (endpoint.namespace, endpoint.name) == (ref.namespace, ref.name) and ref.address in endpoint.addresses:
+            if (endpoint.namespace, endpoint.name) != ref[:2]:
+                continue
+            if endpoint.has(ref.address) or (not endpoint.networks and ref.address in NO_ADDRESS.values()):
                 return endpoint
         raise LookupError(f"{ref} is no endpoint of this cluster")
+
+
+def _is_one_workload(flow: Flow) -> bool:
+    source, destination = flow.source, flow.destination
+    return isinstance(source, EndpointRef) and isinstance(destination, EndpointRef) and source[:2] == destination[:2]
+
+
+def _all(resources: Iterable[Resource], kind: type[_Kind]) -> list[_Kind]:
+    return [resource for resource in resources if type(resource) is kind]
+
+
+def _policies(resources: list[Resource], profiles: Mapping[str, Profile]) -> Policies:
+    tiers = _all(resources, Tier)
+    staged: list[StagedPolicy] = [*_all(resources, StagedNetworkPolicy), *_all(resources, StagedGlobalNetworkPolicy)]
+    written: list[AnyPolicy] = [*_all(resources, NetworkPolicy), *_all(resources, GlobalNetworkPolicy), *staged]
+    return Policies(
+        tiers=ordered_tiers(tiers, asked(written)),
+        pending=ordered_tiers(tiers, as_if_enforced(written)) if staged else None,
+        profiles=profiles,
+        slices=tuple(_all(resources, EndpointSlice)),
+    )

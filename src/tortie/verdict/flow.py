@@ -1,31 +1,12 @@
-"""What is judged: the first packet of a new flow."""
+"""What is asked end to end: the first packet of a new flow, from one end to another."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
 import msgspec
 
-from tortie.net import ICMP, ICMPV6, Address, Family, Protocol
-
-_ECHO_REQUEST = {Family.V4: 8, Family.V6: 128}
-_ICMP_OF_FAMILY = {Family.V4: ICMP, Family.V6: ICMPV6}
-
-
-class EndpointRef(NamedTuple):
-    """A workload endpoint as one end of a flow, by one of its addresses."""
-
-    namespace: str
-    name: str
-    """The resource's name, of node, orchestrator, workload and interface."""
-    address: Address
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name} ({self.address})"
-
-
-End: TypeAlias = EndpointRef | Address
-"""A workload, or an address outside, which has no policy of its own."""
+from tortie.net import Address, Family, Protocol
+from tortie.verdict.packet import Packet
+from tortie.verdict.refs import End
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +40,22 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         return self.source_address.family
 
     @property
+    def packet(self) -> Packet:
+        """Its first packet."""
+        return Packet(
+            source=self.source_address,
+            destination=self.destination_address,
+            protocol=self.protocol,
+            source_port=self.source_port,
+            destination_port=self.destination_port,
+            icmp_type=self.icmp_type,
+            icmp_code=self.icmp_code,
+        )
+
+    @property
     def icmp(self) -> tuple[int, int] | None:
         """Type and code; None if the protocol is not the family's ICMP."""
-        if self.protocol != _ICMP_OF_FAMILY[self.family]:
-            return None
-        icmp_type = _ECHO_REQUEST[self.family] if self.icmp_type is None else self.icmp_type
-        return icmp_type, self.icmp_code or 0
+        return self.packet.icmp
 
     def __str__(self) -> str:
-        port = f" port {self.destination_port}" if self.destination_port is not None else ""
-        icmp = f" type {self.icmp[0]} code {self.icmp[1]}" if self.icmp else ""
-        return f"{self.source} → {self.destination} {self.protocol}{port}{icmp}"
+        return f"{self.source} → {self.destination} {self.packet.kind}"

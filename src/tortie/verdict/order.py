@@ -1,18 +1,30 @@
-"""In which order tiers and policies are asked."""
+"""In which order tiers and policies are asked, and at which stages each policy is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from tortie.model.kinds import kind_of
-from tortie.model.policy import Direction, GlobalNetworkPolicy, NetworkPolicy, Rule, Tier
-from tortie.verdict.trace import PolicyRef
+from tortie.model.policy import (
+    Direction,
+    GlobalNetworkPolicy,
+    GlobalNetworkPolicySpec,
+    NetworkPolicy,
+    Rule,
+    Tier,
+)
+from tortie.model.staged import StagedAction, StagedGlobalNetworkPolicy, StagedNetworkPolicy
+from tortie.verdict.names import DEFAULT_TIER
+from tortie.verdict.refs import PolicyRef
+from tortie.verdict.trace import Stage
 
-AnyPolicy = NetworkPolicy | GlobalNetworkPolicy
+EnforcedPolicy: TypeAlias = NetworkPolicy | GlobalNetworkPolicy
+StagedPolicy: TypeAlias = StagedNetworkPolicy | StagedGlobalNetworkPolicy
+AnyPolicy: TypeAlias = EnforcedPolicy | StagedPolicy
 
 _NO_TIER_ORDER = 1_000_000.0
 
@@ -48,7 +60,7 @@ def _in_tier(policies: Iterable[AnyPolicy], tier: str) -> tuple[AnyPolicy, ...]:
 
 
 def _tier_of(policy: AnyPolicy) -> str:
-    return policy.spec.tier or "default"
+    return policy.spec.tier or DEFAULT_TIER
 
 
 def _policy_position(policy: AnyPolicy) -> tuple[float, bytes]:
@@ -57,9 +69,50 @@ def _policy_position(policy: AnyPolicy) -> tuple[float, bytes]:
     return order, f"{ref.name}/{ref.namespace}/{ref.kind}".encode()
 
 
+# --- staged policies -------------------------------------------------------------------------------------------------------
+
+
+def asked(policies: Sequence[AnyPolicy]) -> list[AnyPolicy]:
+    """The policies that are enforced, and the staged ones that say what they would do; those to delete, learn or ignore do not."""
+    return [
+        policy
+        for policy in policies
+        if not isinstance(policy, StagedPolicy) or policy.spec.staged_action is StagedAction.SET
+    ]
+
+
+def as_if_enforced(policies: Sequence[AnyPolicy]) -> list[AnyPolicy]:
+    """The policies there would be if what is staged were done: some created, some replaced, some deleted."""
+    staged = [p for p in policies if isinstance(p, StagedPolicy)]
+    done = [p for p in staged if p.spec.staged_action in (StagedAction.SET, StagedAction.DELETE)]
+    gone = {_takes_the_place_of(policy) for policy in done}
+    kept = [p for p in policies if not isinstance(p, StagedPolicy) and reference(p) not in gone]
+    return [*kept, *(policy for policy in done if policy.spec.staged_action is StagedAction.SET)]
+
+
+def _takes_the_place_of(policy: StagedPolicy) -> PolicyRef:
+    ref = reference(policy)
+    return ref._replace(kind=ref.kind.removeprefix("Staged"))
+
+
+# --- one policy ------------------------------------------------------------------------------------------------------------
+
+
 def reference(policy: AnyPolicy) -> PolicyRef:
     """The policy's identity."""
     return PolicyRef(kind_of(policy).name, policy.metadata.namespace, policy.metadata.name)
+
+
+def stages(policy: AnyPolicy) -> tuple[Stage, ...]:
+    """The stages at which it is asked. Untracked and pre-DNAT policy is asked nowhere else, so never at a workload."""
+    spec = policy.spec
+    if not isinstance(spec, GlobalNetworkPolicySpec):
+        return (Stage.NORMAL,)
+    if spec.do_not_track:
+        return (Stage.UNTRACKED,)
+    if spec.pre_dnat:
+        return (Stage.PRE_DNAT,)
+    return (Stage.FORWARD, Stage.NORMAL) if spec.apply_on_forward else (Stage.NORMAL,)
 
 
 def directions(policy: AnyPolicy) -> tuple[Direction, ...]:

@@ -1,40 +1,38 @@
-"""Which endpoints a policy governs, and which endpoints one end of a rule means.
+"""Which endpoints a policy governs, and which peers one end of a rule means: a matter of their labels alone.
 
 A namespace's labels are an endpoint's labels with prefix ``pcns.``, a service account's with ``pcsa.``; so a selector over
-namespaces is one over endpoints with its labels prefixed, where ``all()`` means "has a namespace".
+namespaces is one over endpoints with its labels prefixed, where ``all()`` means "has a namespace". Which namespace that is says
+a label too. Host endpoints and global network sets have none of these, which is why what is negative finds them.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
-from tortie.model.policy import EntityRule, GlobalNetworkPolicy, NetworkPolicy, ServiceAccountMatch
+from tortie.model.policy import EntityRule, GlobalNetworkPolicySpec, ServiceAccountMatch
 from tortie.selectors import Selector, parse
 from tortie.selectors.syntax import All, Compare, Global, Has, Leaf, Node, Not, OneOf, map_leaves
-from tortie.verdict.endpoint import NAMESPACE, SERVICE_ACCOUNT, Endpoint
+from tortie.verdict.names import NAMESPACE, SERVICE_ACCOUNT
+from tortie.verdict.order import AnyPolicy
+
+Labels = Mapping[str, str]
 
 
-def governs(policy: NetworkPolicy | GlobalNetworkPolicy, endpoint: Endpoint) -> bool:
-    """Whether *policy* applies to the workload *endpoint*, in whichever directions it has."""
-    if isinstance(policy, NetworkPolicy):
-        return _network_policy_governs(policy, endpoint)
-    if policy.spec.do_not_track or policy.spec.pre_dnat:
-        return False  # These are for host endpoints only.
-    return _global_policy_governs(policy, endpoint)
-
-
-def _network_policy_governs(policy: NetworkPolicy, endpoint: Endpoint) -> bool:
-    spec, labels = policy.spec, endpoint.labels
+def governs(policy: AnyPolicy, labels: Labels) -> bool:
+    """Whether *policy* applies to an endpoint with *labels*, in whichever directions and stages it has."""
+    if isinstance(policy.spec, GlobalNetworkPolicySpec):
+        return _global_policy_governs(policy.spec, labels)
+    spec = policy.spec
     return (
-        endpoint.namespace == policy.metadata.namespace
+        labels.get(NAMESPACE) == policy.metadata.namespace
         and parse(spec.selector).matches(labels)
         and (not spec.service_account_selector or _over(spec.service_account_selector, "pcsa.").matches(labels))
     )
 
 
-def _global_policy_governs(policy: GlobalNetworkPolicy, endpoint: Endpoint) -> bool:
+def _global_policy_governs(spec: GlobalNetworkPolicySpec, labels: Labels) -> bool:
     """As Calico has it, a namespaceSelector or serviceAccountSelector changes what ``all()`` means in the selectors before it."""
-    spec, labels = policy.spec, endpoint.labels
     all_means = NAMESPACE if spec.namespace_selector else SERVICE_ACCOUNT if spec.service_account_selector else ""
     if spec.selector and not _over(spec.selector, all_means=all_means).matches(labels):
         return False
@@ -45,41 +43,40 @@ def _global_policy_governs(policy: GlobalNetworkPolicy, endpoint: Endpoint) -> b
 
 
 def is_limited(peer: EntityRule, policy_namespace: str) -> bool:
-    """Whether *peer* matches known endpoints only. Addresses and ports alone are not limited, in a namespace either."""
+    """Whether *peer* matches known endpoints and network sets only. Addresses and ports alone are not limited, in a namespace either."""
     accounts = peer.service_accounts or ServiceAccountMatch()
     selectors = (peer.selector, peer.namespace_selector, accounts.selector, accounts.names)
     return any(selectors) or bool(policy_namespace and peer.not_selector)
 
 
-def selects(peer: EntityRule, policy_namespace: str, endpoint: Endpoint) -> bool:
-    """Whether *endpoint* is among those that *peer* means in a policy of that namespace (empty: a cluster-wide policy).
+def selects(peer: EntityRule, policy_namespace: str, labels: Labels) -> bool:
+    """Whether what has *labels* is among what *peer* means in a policy of that namespace (empty: a cluster-wide policy).
 
     To be asked of a peer that is limited; ``notSelector`` excepts endpoints from it.
     """
-    labels = endpoint.labels
     return (
-        _in_scope(peer, policy_namespace, endpoint)
-        and (peer.service_accounts is None or _has_account(peer.service_accounts, endpoint))
+        _in_scope(peer, policy_namespace, labels)
+        and (peer.service_accounts is None or _has_account(peer.service_accounts, labels))
         and parse(peer.selector).matches(labels)
-        and not excepts(peer, endpoint)
+        and not excepts(peer, labels)
     )
 
 
-def excepts(peer: EntityRule, endpoint: Endpoint) -> bool:
-    """Whether the peer's ``notSelector`` selects *endpoint*. It is never limited to a namespace."""
-    return bool(peer.not_selector) and parse(peer.not_selector).matches(endpoint.labels)
+def excepts(peer: EntityRule, labels: Labels) -> bool:
+    """Whether the peer's ``notSelector`` selects what has *labels*. It is never limited to a namespace."""
+    return bool(peer.not_selector) and parse(peer.not_selector).matches(labels)
 
 
-def _in_scope(peer: EntityRule, policy_namespace: str, endpoint: Endpoint) -> bool:
+def _in_scope(peer: EntityRule, policy_namespace: str, labels: Labels) -> bool:
     if peer.namespace_selector:
-        return _over(peer.namespace_selector, "pcns.", NAMESPACE).matches(endpoint.labels)
-    return not policy_namespace or endpoint.namespace == policy_namespace
+        return _over(peer.namespace_selector, "pcns.", NAMESPACE).matches(labels)
+    return not policy_namespace or labels.get(NAMESPACE) == policy_namespace
 
 
-def _has_account(accounts: ServiceAccountMatch, endpoint: Endpoint) -> bool:
-    if accounts.selector and not _over(accounts.selector, "pcsa.").matches(endpoint.labels):
+def _has_account(accounts: ServiceAccountMatch, labels: Labels) -> bool:
+    if accounts.selector and not _over(accounts.selector, "pcsa.").matches(labels):
         return False
-    return not accounts.names or endpoint.labels.get(SERVICE_ACCOUNT) in accounts.names
+    return not accounts.names or labels.get(SERVICE_ACCOUNT) in accounts.names
 
 
 @functools.lru_cache(maxsize=4096)

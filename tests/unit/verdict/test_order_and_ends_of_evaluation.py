@@ -246,6 +246,22 @@ def test_the_first_rule_that_matches_decides_and_the_trace_tells_all_before_it()
     ]
 
 
+def test_performance_hints_change_no_verdict():
+    hinted = msgspec.structs.replace(
+        policy("p", DENY).spec, performance_hints=("AssumeNeededOnEveryNode",), selector="app == 'nobody'"
+    )
+    unused = msgspec.structs.replace(policy("p", DENY), spec=hinted)
+    assert ask(cluster(unused)).allowed
+    used = msgspec.structs.replace(unused, spec=msgspec.structs.replace(hinted, selector=""))
+    assert not ask(cluster(used)).allowed
+
+
+def test_a_tier_comes_after_kube_baseline_if_it_is_missing():
+    baseline = tier("kube-baseline", 10_000_000, "Pass")
+    judge = cluster(baseline, policy("a", DENY, in_tier="nowhere"), policy("b", ALLOW, in_tier="kube-baseline"))
+    assert ingress(judge).tier == "kube-baseline"
+
+
 # --- profiles --------------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tortie.model.policy import Action, EntityRule, ICMPFields, Rule, ServiceAccountMatch, ServiceMatch
+from tortie.model.policy import Action, EntityRule, HTTPMatch, ICMPFields, Rule, ServiceAccountMatch, ServiceMatch
 from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Address, Family, Network, Port, Protocol
 from tortie.testing.resources import (
     global_network_policy,
@@ -211,14 +211,22 @@ def test_not_ports_of_a_name_that_nobody_has_match_packets_without_ports_too():
     assert ask(in_namespace(destination=EntityRule(not_ports=(Port(name="nobody"),))), protocol=ICMP).allowed
 
 
-def test_a_rule_with_a_criterion_that_is_not_supported_fails_closed():
-    asking = {"source": EntityRule(services=ServiceMatch(name="s"))}
+def test_a_rule_with_a_criterion_that_means_nothing_fails_closed():
+    asking = {"protocol": ICMP, "destination": EntityRule(ports=(Port(first=80, last=80),))}
     allow, open_ = Rule(action=Action.ALLOW, **asking), Rule(action=Action.ALLOW)
 
     def allowed(*rules):
-        return ask(Cluster.of([*RESOURCES, network_policy("red/p", ingress=rules)])).allowed
+        return ask(Cluster.of([*RESOURCES, network_policy("red/p", ingress=rules)]), protocol=ICMP).allowed
 
     assert not allowed(allow)
     assert allowed(allow, open_)
     assert not allowed(Rule(action=Action.DENY, **asking), open_)
     assert not allowed(Rule(action=Action.PASS, **asking), open_)
+
+
+@pytest.mark.parametrize("action", [Action.ALLOW, Action.DENY])
+def test_a_rule_about_http_requests_is_its_other_criteria(action):
+    rule = Rule(action=action, protocol=TCP, http=HTTPMatch(methods=("GET",)))
+    cluster = Cluster.of([*RESOURCES, network_policy("red/p", ingress=[rule, Rule(action=Action.ALLOW)])])
+    assert ask(cluster).allowed is (action is Action.ALLOW)
+    assert ask(cluster, protocol=UDP).allowed
