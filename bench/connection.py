@@ -1,13 +1,15 @@
-"""The time of a new connection that the last of many policies allows, as a ratio of the same without any policy.
+"""The time of a new connection that the last of many policies allows, as a ratio of the same on a host that only tracks connections.
 
     python bench/connection.py [POLICIES ...]
 
     client ── cali… ┐
-                    ├ host        one such for each number of policies, all measured in turns
+                    ├ host        one such for each line and column, all measured in turns
     server ── cali… ┘
 
-The policies govern the server's ingress and are told apart by source address, so the kernel asks all of them. A connection is
-a real one: from connect() until it is established. Bar (DESIGN): 1.1 times, however many; a linear list of rules cannot hold it.
+The policies govern the server's ingress. Each allows another source to another port, and some, drawn at random, deny instead; the
+last allows the client. So a list of rules asks all of them, and runs of tuple sets look the packet up. A connection is a real one:
+from connect() until it is established. The plain host has one rule, ``ct state established,related accept``. Bar (DESIGN): 1.1
+times for policies that only allow, however many. Exit status 1 if it is missed.
 """
 
 from __future__ import annotations
@@ -18,37 +20,60 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
 
+from tortie.analysis.hostmodel import changes
 from tortie.dataplane.links import Links
+from tortie.dataplane.nft import NftDriver
 from tortie.lab.namespaces import CLONE_NEWNET, CLONE_NEWUSER, inside_network, unshare
 from tortie.lab.wiring import set_sysctls
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.meta import HostName, Resource
-from tortie.model.policy import Action, Direction, EntityRule, GlobalNetworkPolicy, Rule
-from tortie.net import MAC, TCP, Address, Network
-from tortie.testing.hosts import Host, changes, keyed
+from tortie.model.policy import Action, Direction, EntityRule, GlobalNetworkPolicy
+from tortie.model.policy import Rule as PolicyRule
+from tortie.net import MAC, TCP, Address, Network, Port
+from tortie.ruleset.options import Compilation
+from tortie.ruleset.values import Accept, BaseChain, ChainReplace, CtState, CtStateMatch, Flush, Hook, Rule
+from tortie.testing.histories import keyed
+from tortie.testing.hosts import Host
 from tortie.testing.layout import new_network
 from tortie.testing.resources import global_network_policy, namespace_profile, pod_endpoint
 
 BAR = 1.1
-ROUNDS, CONNECTIONS = 15, 100
+ROUNDS, CONNECTIONS = 15, 60
+COUNTS = (1, 200, 2000, 10_000)
+DENIED = (0.0, 0.01, 0.1)
+"""Parts of the policies that deny."""
 HOST = HostName("host-1")
 CLIENT, SERVER, GATEWAY = (Address.parse(text) for text in ("10.65.0.1", "10.65.0.2", "169.254.1.1"))
 STRANGERS = Network.parse("192.0.2.0/24")
-PORT = 80
+PORT, FIRST_PORT = 80, 1000
+PLAIN = ChainReplace(
+    "forward",
+    (Rule((CtStateMatch(frozenset({CtState.ESTABLISHED, CtState.RELATED})),), (Accept(),)),),
+    BaseChain(Hook.FORWARD, 0),
+)
+ANY = EntityRule()
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: no TIME_WAIT at the end of a connection
+
+
+class Case(NamedTuple):
+    """What governs the server."""
+
+    policies: int
+    denied: float
+    compilation: Compilation
 
 
 @dataclass
 class Measured:
-    """A host with so many policies, and the two ends of its connections."""
+    """A host, and the two ends of its connections."""
 
-    policies: int
     client_network: int
     listener: socket.socket
-    host: Host
 
     def connect(self) -> float:
         """Microseconds of one connection, the median of ``CONNECTIONS``."""
@@ -64,18 +89,30 @@ class Measured:
         return statistics.median(took) * 1e6
 
 
-def build(policies: int) -> Measured:
+def build(case: Case | None) -> Measured:
+    """A host under the policies of a case; none: one that only tracks connections."""
     network = new_network()
     client = pod_endpoint("default/client", str(CLIENT))
     server = pod_endpoint("default/server", str(SERVER), labels={"role": "server"})
     with inside_network(network), Links() as links:
         set_sysctls(forwards=True)
         client_network, server_network = (connect_workload(links, endpoint) for endpoint in (client, server))
+        if case is None:
+            program(Flush((), (PLAIN,), ()))
     with inside_network(server_network):
         listener = socket.create_server((str(SERVER), PORT))
-    host = Host(HOST, network)
-    host.take(changes({}, keyed([client, server, namespace_profile("default"), *policies_for_server(policies)])))
-    return Measured(policies, client_network, listener, host)
+    if case is not None:
+        policies = policies_for_server(case.policies, case.denied)
+        with Host(HOST, network, case.compilation) as host:
+            host.take(changes({}, keyed([client, server, namespace_profile("default"), *policies])))
+    return Measured(client_network, listener)
+
+
+def program(flush: Flush) -> None:
+    with NftDriver() as driver:
+        driver.stage(flush)
+        for batch in driver.plan():
+            driver.apply(batch)
 
 
 def connect_workload(links: Links, endpoint: WorkloadEndpoint) -> int:
@@ -100,32 +137,58 @@ def _mac(links: Links, ifname: str) -> MAC:
     return mac
 
 
-def policies_for_server(count: int) -> Iterable[Resource]:
-    """*count* policies, of which the last one asked allows the client."""
-    for number in range(count):
-        is_last = number == count - 1
-        source = CLIENT.network() if is_last else (STRANGERS.address + number % STRANGERS.size).network()
-        yield allowing(f"policy-{number:05}", source, float(number))
+def policies_for_server(count: int, denied: float) -> Iterable[Resource]:
+    """*count* policies, of which the last one asked allows the client. Those that deny are of all forms, so that orders matter."""
+    rng = Random(count)
+    for number in range(count - 1):
+        source = EntityRule(nets=((STRANGERS.address + number % STRANGERS.size).network(),))
+        port = EntityRule(ports=(Port(FIRST_PORT + number),))
+        if rng.random() < denied:
+            protocol, peer, own = rng.choice(
+                ((TCP, source, port), (TCP, source, ANY), (None, source, ANY), (TCP, ANY, port))
+            )
+            yield policy(number, PolicyRule(action=Action.DENY, protocol=protocol, source=peer, destination=own))
+        else:
+            yield policy(number, PolicyRule(action=Action.ALLOW, protocol=TCP, source=source, destination=port))
+    peers = {"source": EntityRule(nets=(CLIENT.network(),)), "destination": EntityRule(ports=(Port(PORT),))}
+    yield policy(count - 1, PolicyRule(action=Action.ALLOW, protocol=TCP, **peers))
 
 
-def allowing(name: str, source: Network, order: float) -> GlobalNetworkPolicy:
-    rule = Rule(action=Action.ALLOW, protocol=TCP, source=EntityRule(nets=(source,)))
+def policy(number: int, rule: PolicyRule) -> GlobalNetworkPolicy:
     return global_network_policy(
-        name, selector="role == 'server'", ingress=[rule], types=[Direction.INGRESS], order=order
+        f"policy-{number:05}",
+        selector="role == 'server'",
+        ingress=[rule],
+        types=[Direction.INGRESS],
+        order=float(number),
     )
 
 
-def main(counts: list[int]) -> None:
+def cases(counts: Sequence[int]) -> list[Case]:
+    return [
+        Case(count, denied, compilation)
+        for count in counts
+        for denied in (DENIED if count > 1 / DENIED[1] else DENIED[:1])
+        for compilation in (Compilation.AUTO, Compilation.LINEAR)
+    ]
+
+
+def main(counts: Sequence[int]) -> int:
     unshare(CLONE_NEWUSER | CLONE_NEWNET)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    measured = [build(count) for count in (0, *counts)]
+    wanted = [None, *cases(counts)]
+    measured = [build(case) for case in wanted]
     rounds = [[each.connect() for each in measured] for _ in range(ROUNDS)]
-    without, *times = (statistics.median(column) for column in zip(*rounds, strict=True))
-    print(f"{'policies':>10}{'connection':>14}{'ratio':>9}   bar {BAR}")
-    print(f"{'none':>10}{without:>11.1f} µs{1:>9.2f}")
-    for count, took in zip(counts, times, strict=True):
-        print(f"{count:>10}{took:>11.1f} µs{took / without:>9.2f}")
+    plain, *times = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratios = {case: took / plain for case, took in zip(wanted[1:], times, strict=True)}
+    print(f"plain host {plain:.1f} µs; bar {BAR}")
+    print(f"{'policies':>10}{'deny':>7}{'runs':>9}{'linear':>9}")
+    for case in wanted[1::2]:
+        assert case is not None
+        linear = ratios[case._replace(compilation=Compilation.LINEAR)]
+        print(f"{case.policies:>10}{case.denied:>7.0%}{ratios[case]:>9.2f}{linear:>9.2f}")
+    return int(any(ratio > BAR for case, ratio in ratios.items() if case == (case[0], 0.0, Compilation.AUTO)))
 
 
 if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or [1, 200, 2000])
+    sys.exit(main([int(text) for text in sys.argv[1:]] or COUNTS))

@@ -84,6 +84,24 @@ def test_flows_are_listed_as_the_kernel_tells_them() -> None:
     assert tracked() == [("127.0.0.11", 1000, 1000), ("127.0.0.12", 53, 5353), ("fd00::11", 2000, 2000)]
 
 
+@isolated
+def test_an_icmp_flow_tells_what_its_first_packet_was() -> None:
+    prepare()
+    for family, protocol, source, destination, echo in (
+        (socket.AF_INET, socket.IPPROTO_ICMP, CLIENT, SERVER, 8),
+        (socket.AF_INET6, socket.IPPROTO_ICMPV6, CLIENT_V6, SERVER_V6, 128),
+    ):
+        with socket.socket(family, socket.SOCK_RAW, protocol) as sender:
+            sender.bind((str(source), 0))
+            checksum = (~((echo << 8) + 1 + 1) & 0xFFFF).to_bytes(2, "big")  # of ICMPv6 the kernel computes it
+            sender.sendto(bytes((echo, 0)) + checksum + b"\0\1\0\1", (str(destination), 0))
+    with ConntrackTable() as table:
+        found = [
+            (flow.original.icmp_type, flow.original.icmp_code, flow.original.source_port) for flow in table.flows()
+        ]
+    assert found == [(8, 0, 0), (128, 0, 0)]
+
+
 ENDED: list[tuple[str, Address, set[int]]] = [
     ("the client's", CLIENT, {1000, 1001}),
     ("the server's, also behind NAT", SERVER, {1000, 1001, 53}),

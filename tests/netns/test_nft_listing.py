@@ -23,8 +23,10 @@ from tortie.ruleset.values import (
     AddressPortElement,
     BaseChain,
     ChainReplace,
+    ConnectionsElement,
     CtState,
     CtStateMatch,
+    DestinationNATMatch,
     Dispatch,
     Drop,
     FamilyMatch,
@@ -33,17 +35,19 @@ from tortie.ruleset.values import (
     ICMPTypeMatch,
     Interface,
     InterfaceMatch,
+    InterfaceSetMatch,
     Jump,
+    KeyPart,
     LogPacket,
     MapCreate,
     MarkMatch,
     Match,
     NetsMatch,
     NoTrack,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
     Range,
+    RateElement,
     Return,
     Rule,
     SetCreate,
@@ -54,6 +58,7 @@ from tortie.ruleset.values import (
     Side,
     SpoofedSourceMatch,
     Statement,
+    TupleMatch,
 )
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "nft"
@@ -90,6 +95,9 @@ def tuples(name: str, family: Family, *elements: tuple[str, Protocol, int]) -> S
 
 MATCHES = Flush(
     create=(
+        SetCreate(SetDeclaration("links", None, SetType.INTERFACE), frozenset()),
+        SetCreate(SetDeclaration("rates", None, SetType.PACKET_RATE), frozenset()),
+        SetCreate(SetDeclaration("connections", None, SetType.CONNECTIONS), frozenset()),
         members("a4", V4, SetType.ADDRESS),
         members("a6", V6, SetType.ADDRESS),
         tuples("t4", V4),
@@ -111,12 +119,12 @@ MATCHES = Flush(
                 rule(nets(SOURCE, "fd00::/8", "fe80::1/128", negate=True), Accept()),
                 rule(SetMatch(SOURCE, V4, "a4"), SetMatch(DESTINATION, V4, "a4", negate=True), Accept()),
                 rule(SetMatch(DESTINATION, V6, "a6"), Accept()),
-                rule(PortSetMatch(SOURCE, V4, "t4"), Accept()),
-                rule(PortSetMatch(DESTINATION, V4, "t4", negate=True), Accept()),
-                rule(PortSetMatch(DESTINATION, V6, "t6"), Accept()),
-                rule(SetMatch(SOURCE, V4, "a4"), ProtocolMatch(TCP), PortSetMatch(DESTINATION, V4, "t4"), Accept()),
-                rule(ProtocolMatch(ICMP), PortSetMatch(DESTINATION, V4, "t4"), Accept()),
-                rule(ProtocolMatch(Protocol(171)), PortSetMatch(SOURCE, V6, "t6", negate=True), Accept()),
+                rule(TupleMatch.port(SOURCE, V4, "t4"), Accept()),
+                rule(TupleMatch.port(DESTINATION, V4, "t4", negate=True), Accept()),
+                rule(TupleMatch.port(DESTINATION, V6, "t6"), Accept()),
+                rule(SetMatch(SOURCE, V4, "a4"), ProtocolMatch(TCP), TupleMatch.port(DESTINATION, V4, "t4"), Accept()),
+                rule(ProtocolMatch(ICMP), TupleMatch.port(DESTINATION, V4, "t4"), Accept()),
+                rule(ProtocolMatch(Protocol(171)), TupleMatch.port(SOURCE, V6, "t6", negate=True), Accept()),
                 rule(FamilyMatch(V4), Accept()),
                 rule(FamilyMatch(V6), Accept()),
             ),
@@ -154,6 +162,11 @@ MATCHES = Flush(
                 rule(InterfaceMatch(Interface.IN, "cali", prefix=True), Drop()),
                 rule(InterfaceMatch(Interface.OUT, "eth0"), Drop()),
                 rule(InterfaceMatch(Interface.OUT, "eth0"), FamilyMatch(V6), Drop()),
+                rule(InterfaceSetMatch(Interface.IN, "links"), Drop()),
+                rule(InterfaceSetMatch(Interface.OUT, "links"), ESTABLISHED, Accept()),
+                rule(InterfaceSetMatch(Interface.IN, "rates"), Drop()),
+                rule(InterfaceSetMatch(Interface.OUT, "connections"), Drop()),
+                rule(DestinationNATMatch(), Accept()),
                 rule(MarkMatch(PASS, PASS), Return()),
                 rule(MarkMatch(PASS, 0), Return()),
                 rule(MarkMatch(PASS, 0, negate=True), Return()),
@@ -202,6 +215,15 @@ STATEMENTS = Flush(
 
 SETS = Flush(
     create=(
+        SetCreate(SetDeclaration("links", None, SetType.INTERFACE), frozenset({"cali0", "fifteen-bytes.1"})),
+        SetCreate(
+            SetDeclaration("rates", None, SetType.PACKET_RATE),
+            frozenset({RateElement("cali0", 500, 200), RateElement("cali1", 1, 5)}),
+        ),
+        SetCreate(
+            SetDeclaration("connections", None, SetType.CONNECTIONS),
+            frozenset({ConnectionsElement("cali0", 100), ConnectionsElement("cali1", 4294967295)}),
+        ),
         members("a4", V4, SetType.ADDRESS, "10.0.0.1", "10.0.0.2"),
         members("a6", V6, SetType.ADDRESS, "fd00::1"),
         members("n4", V4, SetType.NETWORK, "10.0.0.0/25", "10.0.0.128/25", "192.168.0.1/32", "255.255.255.255/32"),
@@ -243,7 +265,9 @@ HOST = Flush(
                 rule(LogPacket("denied: "), comment="log-rest|0"),
             ),
         ),
-        ChainReplace("go-7", (rule(PortSetMatch(DESTINATION, V4, "s-http-4"), Accept(), comment="to-named-port|0"),)),
+        ChainReplace(
+            "go-7", (rule(TupleMatch.port(DESTINATION, V4, "s-http-4"), Accept(), comment="to-named-port|0"),)
+        ),
         ChainReplace(
             "ei-1",
             (
@@ -283,7 +307,45 @@ HOST = Flush(
 )
 """A small host: two workloads of one class."""
 
-CASES = {"matches": MATCHES, "statements": STATEMENTS, "sets": SETS, "host": HOST}
+S, D, PROTO, DPORT = KeyPart.SOURCE, KeyPart.DESTINATION, KeyPart.PROTOCOL, KeyPart.DESTINATION_PORT
+A4, A6 = Address.parse("10.1.0.2"), Address.parse("fd01::2")
+TUPLES = Flush(
+    create=(
+        SetCreate(SetDeclaration("SD4", V4, SetType.ADDRESS_PORT), frozenset({(A4, TCP, 80)})),
+        SetCreate(SetDeclaration("SD6", V6, SetType.ADDRESS_PORT), frozenset({(A6, SCTP, 65535)})),
+        SetCreate(SetDeclaration("SP4", V4, SetType.ADDRESS_PROTOCOL), frozenset({(A4, TCP)})),
+        SetCreate(SetDeclaration("SP6", V6, SetType.ADDRESS_PROTOCOL), frozenset({(A6, ICMPV6)})),
+        SetCreate(SetDeclaration("ST4", V4, SetType.ADDRESS_ICMP_TYPE), frozenset({(A4, 8)})),
+        SetCreate(SetDeclaration("ST6", V6, SetType.ADDRESS_ICMP_TYPE), frozenset({(A6, 128)})),
+        SetCreate(SetDeclaration("D", None, SetType.PROTOCOL_PORT), frozenset({(TCP, 443)})),
+        SetCreate(SetDeclaration("P", None, SetType.PROTOCOL), frozenset({(UDP,)})),
+        SetCreate(SetDeclaration("T4", V4, SetType.ICMP_TYPE), frozenset({(8,)})),
+        SetCreate(SetDeclaration("T6", V6, SetType.ICMP_TYPE), frozenset({(128,)})),
+        ChainReplace(
+            "gi-8",
+            (
+                rule(TupleMatch((S, PROTO, DPORT), V4, "SD4"), Accept()),
+                rule(TupleMatch((S, PROTO, DPORT), V6, "SD6"), Accept()),
+                rule(TupleMatch((D, PROTO, DPORT), V6, "SD6"), Drop()),
+                rule(TupleMatch((S, PROTO), V4, "SP4"), Accept()),
+                rule(TupleMatch((D, PROTO), V6, "SP6"), Accept()),
+                rule(ProtocolMatch(ICMP), TupleMatch((S, KeyPart.ICMP_TYPE), V4, "ST4"), Accept()),
+                rule(ProtocolMatch(ICMPV6), TupleMatch((D, KeyPart.ICMP_TYPE), V6, "ST6"), Accept()),
+                rule(TupleMatch((PROTO, DPORT), None, "D"), Accept()),
+                rule(FamilyMatch(V6), TupleMatch((PROTO, DPORT), None, "D"), Accept()),
+                rule(TupleMatch((PROTO,), None, "P"), SetMark(0xFFFFFFFF & ~PASS, PASS), Return()),
+                rule(FamilyMatch(V4), TupleMatch((PROTO,), None, "P", negate=True), Accept()),
+                rule(ProtocolMatch(ICMP), TupleMatch((KeyPart.ICMP_TYPE,), V4, "T4"), Accept()),
+                rule(ProtocolMatch(ICMPV6), TupleMatch((KeyPart.ICMP_TYPE,), V6, "T6"), Accept()),
+            ),
+        ),
+    ),
+    switch=(),
+    delete=(),
+)
+"""Tuples of each shape; one element each, for nft lists those of a hash in no order."""
+
+CASES = {"tuples": TUPLES, "matches": MATCHES, "statements": STATEMENTS, "sets": SETS, "host": HOST}
 
 
 @pytest.mark.parametrize("case", CASES)

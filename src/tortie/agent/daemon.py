@@ -1,8 +1,9 @@
 """The agent of a host: from the datastore to the kernel and to BIRD.
 
-    syncer ─► validation ─┬─► calc ─► PolicyPlane ─► nf_tables
-                          │     └───► EndpointPlane ─► routes, link settings, start gate
-                          └─► RoutingPlane ─► BIRD
+    syncer ─► Intake ─┬─► calc ─► PolicyPlane ─► nf_tables
+                      │     ├───► EndpointPlane ─► routes, link settings, start gate
+                      │     └───► FlowPlane ─► conntrack
+                      └─► RoutingPlane ─► BIRD
     links of the host ────────► EndpointPlane
     changes of our table by others ─► PolicyPlane
 
@@ -15,29 +16,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 
 from tortie.agent.bgp import RoutingPlane
 from tortie.agent.endpoints import EndpointPlane
+from tortie.agent.flows import REST, SETTLE_S, FlowPlane
+from tortie.agent.garbage import Garbage
+from tortie.agent.intake import PREFIXES, Intake
 from tortie.agent.policy import PolicyPlane
 from tortie.agent.settings import AgentSettings
 from tortie.bird.daemon import BirdDaemon
 from tortie.calc.graph import Calculation
 from tortie.dataplane.conntrack import ConntrackTable
-from tortie.dataplane.links import LinkWatch
+from tortie.dataplane.links import LinkEvent, LinkWatch
 from tortie.dataplane.nft import NftDriver
 from tortie.dataplane.routes import RouteDriver
 from tortie.dataplane.sysctl import SysctlDriver
 from tortie.datastore.store import Store
 from tortie.datastore.syncer import sync
-from tortie.datastore.validation import BlockUpdate, InvalidValue, InvalidValues, validate
-from tortie.model.kinds import CALICO_PREFIX
-from tortie.model.updates import InSync, ResourceUpdate, Update
+from tortie.ruleset.flowjudge import FlowJudge
 
 _log = logging.getLogger(__name__)
-
-PREFIXES = (CALICO_PREFIX, "/calico/ipam/v2/host/")
-"""What an agent follows: all of Calico's resources, and the hosts' claims on blocks."""
 
 _LOOK_AFTER_S = 1.0
 """How often BIRD is looked after, and what was refused is tried again."""
@@ -49,7 +49,6 @@ class Agent:
     def __init__(self, settings: AgentSettings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self._invalid = InvalidValues()
         self._calculation = Calculation(settings.node)
         nft = NftDriver()
         self._table = nft.watch()
@@ -58,16 +57,22 @@ class Agent:
         self._endpoints = EndpointPlane(RouteDriver(), SysctlDriver(), ConntrackTable(), settings.endpoint_status)
         bird = BirdDaemon(settings.bird, supervise=settings.supervise_bird)
         self._routing = RoutingPlane(settings.node, bird, settings.timers)
-        self._is_in_sync = False
+        self._flows = FlowPlane(ConntrackTable())  # not the endpoints': it is listed while they end flows
+        self._intake = Intake(self._calculation, self._routing.update)
+        self._garbage = Garbage()
         self._is_enforcing = False
         """Whether policy has been in force since we started: nothing is routed before."""
         self._must_retry = False
+        self._has_worked = False
+        """Whether there was anything to program since BIRD was looked after."""
 
     async def run(self) -> None:
         """Run until cancelled; NewerTableError, StoreError, or whatever else the agent cannot go on after."""
         loop = asyncio.get_running_loop()
-        self._endpoints.links_changed(self._links.list())
+        self._note_links(self._links.list())
         with contextlib.ExitStack() as stack:
+            self._garbage.begin()
+            stack.callback(self._garbage.end)
             for source, receive in ((self._links, self._receive_links), (self._table, self._receive_table)):
                 loop.add_reader(source, receive)
                 stack.callback(loop.remove_reader, source)
@@ -76,6 +81,7 @@ class Agent:
                     tasks.create_task(self._follow_datastore())
                     tasks.create_task(self._look_after())
                     tasks.create_task(self._resync())
+                    tasks.create_task(self._end_flows())
             except BaseExceptionGroup as group:  # of what went wrong first, the others were only cancelled
                 raise group.exceptions[0] from None
 
@@ -83,30 +89,26 @@ class Agent:
 
     async def _follow_datastore(self) -> None:
         async for batch in sync(self._store, PREFIXES):
-            self._take_in(batch)
-            if self._is_in_sync:
-                self._program()
-                await self._routing.program()
+            was_in_sync = self._is_in_sync
+            self._intake.take(batch)
+            if not self._is_in_sync:
+                continue
+            if not was_in_sync:
+                _log.info("in sync with the datastore at revision %d", self._intake.revision)
+            self._program()
+            await self._routing.program()
 
-    def _take_in(self, batch: Iterable[Update | InSync]) -> None:
-        for item in validate(batch, self._invalid):
-            match item:
-                case ResourceUpdate():
-                    self._calculation.update(item)
-                    self._routing.update(item)
-                case BlockUpdate():
-                    self._routing.update(item)
-                case InSync(revision=revision):
-                    if not self._is_in_sync:
-                        _log.info("in sync with the datastore at revision %d", revision)
-                        self._is_in_sync = True
-                        self._calculation.in_sync()
-                case InvalidValue():
-                    pass  # logged once, by InvalidValues
+    @property
+    def _is_in_sync(self) -> bool:
+        return self._intake.revision is not None
 
     def _receive_links(self) -> None:
-        self._endpoints.links_changed(self._links.receive())
+        self._note_links(self._links.receive())
         self._program()
+
+    def _note_links(self, events: Sequence[LinkEvent]) -> None:
+        self._endpoints.links_changed(events)
+        self._policy.links_changed(events)
 
     def _receive_table(self) -> None:
         if self._table.changed_by_others():
@@ -120,7 +122,9 @@ class Agent:
         """Bring the kernel to what is wanted: policy first, then what lets packets through to it."""
         if not self._is_in_sync:
             return
+        self._has_worked = True
         deltas = self._calculation.flush()
+        self._flows.update(deltas)
         self._endpoints.update(deltas)
         self._endpoints.close_gates()
         self._policy.update(deltas)
@@ -138,6 +142,26 @@ class Agent:
                 self._program()
             if self._is_in_sync:
                 await self._routing.look_after()
+            self._collect_garbage()
+
+    def _collect_garbage(self) -> None:
+        if self._is_enforcing and not self._garbage.is_settled:
+            self._garbage.settle()
+        self._garbage.step(idle=not self._has_worked)
+        self._has_worked = False
+
+    async def _end_flows(self) -> None:
+        while True:
+            await asyncio.sleep(SETTLE_S)
+            if not self._is_enforcing or self._must_retry:
+                continue
+            begun = time.monotonic()
+            for _ in self._flows.sweep(self._judge):
+                await asyncio.sleep(0)
+            await asyncio.sleep(REST * (time.monotonic() - begun))
+
+    def _judge(self) -> FlowJudge:
+        return FlowJudge(self._policy.ruleset(), self._endpoints.routed, self._policy.own_addresses)
 
     async def _resync(self) -> None:
         while True:

@@ -101,6 +101,11 @@ class EndpointPlane:
         """List the kernel before the next programming."""
         self._must_read_back = True
 
+    @property
+    def routed(self) -> Mapping[Address, str]:
+        """Over which link each address of a workload of this host is reached."""
+        return self._routed
+
     # --- what is done --------------------------------------------------------------------------------------------------------
 
     def close_gates(self) -> None:

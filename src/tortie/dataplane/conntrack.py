@@ -26,7 +26,7 @@ from tortie.dataplane.netlink.message import Message
 from tortie.dataplane.netlink.socket import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
 from tortie.net import Address, Family
 
-__all__ = ["ConntrackFlow", "ConntrackTable", "ConntrackTuple"]
+__all__ = ["ConntrackFlow", "ConntrackTable", "ConntrackTuple", "Place"]
 
 _BATCH = 256
 """Deletions sent at once: without root the socket's receive buffer holds some 500 acknowledgements."""
@@ -65,8 +65,13 @@ class ConntrackTable:
 
     def flows_of(self, address: Address) -> frozenset[ConntrackFlow]:
         """The flows from or to *address*, as either direction has it: as sent, or as NAT has made of it."""
-        found = (flow for place in Place for flow in self._list(list_flows_at(place, address)))
-        return frozenset(flow for flow in found if address in _addresses(flow))
+        return frozenset(flow for place in Place for flow in self.flows_at(place, address))
+
+    def flows_at(self, place: Place, address: Address) -> Generator[ConntrackFlow, None, None]:
+        """The flows that have *address* at *place*, one by one as ``flows``. The kernel goes through all that it tracks."""
+        for flow in self._list(list_flows_at(place, address)):
+            if address in flow.addresses:
+                yield flow
 
     def delete(self, *flows: ConntrackFlow) -> None:
         """Delete *flows*; one that has ended meanwhile is no error. All are tried before a refusal is raised."""
@@ -92,10 +97,6 @@ class ConntrackTable:
         finally:
             for _ in frames:  # a listing that was left early is read to its end, or the socket could not begin another
                 pass
-
-
-def _addresses(flow: ConntrackFlow) -> tuple[Address, ...]:
-    return flow.original.source, flow.original.destination, flow.reply.source, flow.reply.destination
 
 
 def _refused(what: str, error: NetlinkError) -> KernelRefusedError:

@@ -139,6 +139,15 @@ class Links:
         via = f" via {gateway}" if gateway else ""
         self._do(f"route {destination}{via} by link {name}", replace_route(route, protocol=protocol))
 
+    def add_local_route(self, destination: Network, *, protocol: int = RTPROT_STATIC) -> None:
+        """Take packets to *destination* for this host's own, though no link has the address.
+
+        At once, unlike an IPv6 address, to which packets come only after the kernel has seen to it.
+        """
+        hop = Hop(RouteType.LOCAL, self.get("lo").ifindex)
+        route = Route(destination, normal_metric(destination.family, 0), hop)
+        self._do(f"make {destination} the host's own", replace_route(route, protocol=protocol))
+
     def _do(self, what: str, message: Message) -> None:
         try:
             self._netlink.execute([message])

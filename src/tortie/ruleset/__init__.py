@@ -9,10 +9,11 @@
 ``values`` declares the parts; the compiler makes deltas of them, ``Ruleset`` is what they add up to.
 """
 
+from tortie.ruleset.canonical import canonical
 from tortie.ruleset.compiler import Compiler
 from tortie.ruleset.interpreter import Outcome, Packet, Path, walk
 from tortie.ruleset.options import EndpointToHostAction, Options
-from tortie.ruleset.ruleset import ImpossibleDeltaError, Ruleset, apply, apply_flush, canonical
+from tortie.ruleset.ruleset import ImpossibleDeltaError, Ruleset, apply, apply_flush
 from tortie.ruleset.stages import initial
 
 __all__ = [

@@ -1,25 +1,33 @@
-"""The bodies of the chains below the stages: a policy's rules, and a class's way through its tiers.
+"""The body of a class's chain: an endpoint's way through its tiers at one place.
 
-Pass leaves a tier: the rule sets the pass bit and returns from the policy's chain; the class chain skips the rest of that tier
-by asking, after the first policy that can pass, that the bit is not set: before each further jump and before the tier's
-default. The bit is cleared at the start of such a tier, so a tier without Pass pays nothing.
+Pass leaves a tier: the rule sets the pass bit and returns; the class chain skips the rest of that tier by asking, after the
+first group that can pass, that the bit is not set: before each further jump and before the tier's default. The bit is cleared
+at the start of such a tier, so a tier without Pass pays nothing.
+
+How it begins and ends depends on the place. A workload's and a host endpoint's own traffic end with the profiles and are
+dropped if those do not allow them; traffic that a host endpoint forwards, and what is judged before DNAT or untracked, goes on
+if no policy has decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from tortie.calc.hoststate import HostRule, PolicyId
-from tortie.model.policy import Action, Direction
+from tortie.calc.hoststate import HostRule
+from tortie.model.policy import Action
 from tortie.net import UDP, Protocol
-from tortie.ruleset import marks
 from tortie.ruleset.classes import ClassContent, ClassTier
-from tortie.ruleset.names import comment, policy_chain
+from tortie.ruleset.failsafes import failsafe_rules
+from tortie.ruleset.group import Group, GroupStage
+from tortie.ruleset.limits import connection_limit
+from tortie.ruleset.marks import clear_bits, lacks_bit
+from tortie.ruleset.names import comment
 from tortie.ruleset.options import Options
-from tortie.ruleset.rules import SetNames, action_statements, compile_rule, matches_everything
+from tortie.ruleset.places import WORKLOAD_PLACES, Kind, Place
+from tortie.ruleset.rules import matches_everything
 from tortie.ruleset.values import (
     Accept,
     CtState,
@@ -33,41 +41,35 @@ from tortie.ruleset.values import (
     Side,
 )
 
-CanPass: TypeAlias = Callable[[PolicyId], bool]
-"""Whether a policy has a Pass rule in the direction at hand."""
-
 IPIP = Protocol(4)
+MAX_DEPTH = 15
+"""Chains that the kernel lets stand below a base chain (Linux, NFT_JUMP_STACK_SIZE: the 16th is EMLINK)."""
+
+_OWN_TRAFFIC = (*WORKLOAD_PLACES, Place.HOST_IN, Place.HOST_OUT)
+"""Where profiles are asked, and what nothing allows is dropped."""
 
 
-def policy_body(
-    policy_id: PolicyId, direction: Direction, rules: Iterable[HostRule], set_names: SetNames, options: Options
-) -> tuple[Rule, ...]:
-    """The rules of a policy's chain. What none of them decides goes back to the caller."""
-    owner = f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
-    return tuple(_numbered_rules(f"{owner} {direction.lower()}", rules, set_names, options))
+class TierGroups(NamedTuple):
+    """A tier of a class, with the groups that its policies fall into."""
+
+    tier: ClassTier
+    groups: Sequence[Group]
 
 
-def class_body(
-    content: ClassContent, direction: Direction, can_pass: CanPass, set_names: SetNames, options: Options
-) -> tuple[Rule, ...]:
+def class_body(place: Place, content: ClassContent, tiers: Iterable[TierGroups], stage: GroupStage) -> tuple[Rule, ...]:
     """The rules of a class's chain: it always ends in a verdict.
 
     What stands after a verdict for every packet is left out: most tiers end in one, and whoever reads the chain need not
     wonder about profiles that are never asked.
     """
+    options = stage.options
     rules = (
-        Rule((CtStateMatch(frozenset({CtState.INVALID})),), (Drop(),), "invalid"),
-        *(_no_tunnels(options) if direction is Direction.EGRESS else ()),
-        *(rule for tier in content.tiers for rule in _tier_body(tier, direction, can_pass)),
-        *_numbered_rules(f"profiles {direction.lower()}", content.profile_rules, set_names, options),
-        Rule((), (Drop(),), "no rule allows it"),
+        *_beginning(place, content, options),
+        *(rule for tier in tiers for rule in _tier_body(tier, options)),
+        *_ending(place, content, stage),
     )
     last = next(index for index, rule in enumerate(rules) if _decides_all(rule))
     return rules[: last + 1]
-
-
-def _decides_all(rule: Rule) -> bool:
-    return not rule.matches and isinstance(rule.statements[-1], (Accept, Drop))
 
 
 def effective_rules(rules: Iterable[HostRule]) -> tuple[HostRule, ...]:
@@ -83,30 +85,48 @@ def effective_rules(rules: Iterable[HostRule]) -> tuple[HostRule, ...]:
     return tuple(effective)
 
 
-def _tier_body(tier: ClassTier, direction: Direction, can_pass: CanPass) -> Iterator[Rule]:
-    passing = [can_pass(policy_id) for policy_id in tier.policies]
-    if any(passing):
-        yield Rule((), (marks.clear_bits(marks.PASS),), comment(f"tier {tier.name}"))
+def _decides_all(rule: Rule) -> bool:
+    return not rule.matches and isinstance(rule.statements[-1], (Accept, Drop))
+
+
+def _beginning(place: Place, content: ClassContent, options: Options) -> Iterator[Rule]:
+    if options.drop_invalid and place.kind is not Kind.UNTRACKED:
+        yield Rule((CtStateMatch(frozenset({CtState.INVALID})),), (Drop(),), "invalid")
+    if content.limits_connections:
+        yield connection_limit(place)
+    yield from failsafe_rules(place, options)
+    if place is Place.WORKLOAD_EGRESS:
+        yield from _no_tunnels(options)
+
+
+def _tier_body(tier: TierGroups, options: Options) -> Iterator[Rule]:
+    passed = options.marks.passed
+    if any(group.can_pass for group in tier.groups):
+        yield Rule((), (clear_bits(passed),), comment(f"tier {tier.tier.name}"))
     may_have_passed = False
-    for policy_id, passes in zip(tier.policies, passing, strict=True):
-        guard = (marks.lacks_bit(marks.PASS),) if may_have_passed else ()
-        yield Rule(guard, (Jump(policy_chain(policy_id, direction)),))
-        may_have_passed = may_have_passed or passes
-    if tier.default_action == "Deny":
-        guard = (marks.lacks_bit(marks.PASS),) if may_have_passed else ()
-        yield Rule(guard, (Drop(),), comment(f"tier {tier.name}: Deny"))
+    for group in tier.groups:
+        assert group.depth < MAX_DEPTH, f"{group.chain} is {group.depth} chains deep, the kernel takes {MAX_DEPTH - 1}"
+        yield Rule((lacks_bit(passed),) if may_have_passed else (), (Jump(group.chain),))
+        may_have_passed = may_have_passed or group.can_pass
+    if tier.tier.default_action == "Deny":
+        guard = (lacks_bit(passed),) if may_have_passed else ()
+        yield Rule(guard, (Drop(),), comment(f"tier {tier.tier.name}: Deny"))
 
 
-def _numbered_rules(owner: str, rules: Iterable[HostRule], set_names: SetNames, options: Options) -> Iterator[Rule]:
-    for index, rule in enumerate(rules):
-        statements = action_statements(rule.action, options.log_prefix)
-        yield from compile_rule(rule, statements, set_names, comment(f"{owner} {index}"))
+def _ending(place: Place, content: ClassContent, stage: GroupStage) -> Iterator[Rule]:
+    for index, rule in enumerate(content.profile_rules):
+        yield from stage.compile(rule, comment(f"profiles {place.direction.lower()} {index}"))
+    if place in _OWN_TRAFFIC:
+        yield Rule((), (Drop(),), "no rule allows it")
+    else:
+        yield Rule((), (Accept(),), "no policy decides it")
 
 
-def _no_tunnels(options: Options) -> tuple[Rule, ...]:
+def _no_tunnels(options: Options) -> Iterator[Rule]:
     """A workload must not speak the hosts' tunnel protocols: what comes out of a tunnel is believed."""
-    port = Range(options.vxlan_port, options.vxlan_port)
-    return (
-        Rule((ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (port,))), (Drop(),), "VXLAN from a workload"),
-        Rule((ProtocolMatch(IPIP),), (Drop(),), "IPIP from a workload"),
-    )
+    if not options.allow_vxlan_from_workloads:
+        port = Range(options.vxlan_port, options.vxlan_port)
+        matches = (ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (port,)))
+        yield Rule(matches, (Drop(),), "VXLAN from a workload")
+    if not options.allow_ipip_from_workloads:
+        yield Rule((ProtocolMatch(IPIP),), (Drop(),), "IPIP from a workload")

@@ -1,7 +1,7 @@
 """Classes of endpoints: those under the same rules share one chain.
 
-What an endpoint enforces in one direction is its *content*: tiers and policies in order, and the effective rules of its
-profiles. Ten thousand endpoints of one content are ten thousand entries of a map and one chain.
+What an endpoint enforces at a place is its *content*: tiers and policies in order, the effective rules of its profiles, and
+whether its connections are limited. Ten thousand endpoints of one content are ten thousand entries of a map and one chain.
 
 A class gets its name when it is created, from the hash of its content then, and keeps it while all its members go to the same
 new content together: a policy added to a tier replaces one chain and touches no map. So the name depends on the way, and what
@@ -15,8 +15,11 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from tortie.calc.hoststate import HostRule, PolicyId
-from tortie.model.policy import Direction
-from tortie.ruleset.names import class_chain, short_hash
+from tortie.ruleset.names import short_hash
+from tortie.ruleset.places import Place
+
+WILDCARD = "*"
+"""In place of an interface's name: all that have no endpoint of their own."""
 
 
 class ClassTier(NamedTuple):
@@ -27,11 +30,46 @@ class ClassTier(NamedTuple):
     policies: tuple[PolicyId, ...]
 
 
-class ClassContent(NamedTuple):
-    """What is enforced, in one direction. The names of profiles are no part of it, only their rules."""
+class ClassContent:
+    """What is enforced at a place. The names of profiles are no part of it, only their rules.
 
-    tiers: tuple[ClassTier, ...]
-    profile_rules: tuple[HostRule, ...]
+    Equal by value, with a hash that costs the same however many policies there are: contents of ten thousand policies are
+    compared, which the interpreter does at once while the items are the same, and hardly ever hashed apart.
+    """
+
+    __slots__ = ("_hash", "limits_connections", "profile_rules", "sketch", "tiers")
+
+    def __init__(
+        self,
+        tiers: tuple[ClassTier, ...],
+        profile_rules: tuple[HostRule, ...] = (),
+        *,
+        limits_connections: bool = False,
+    ) -> None:
+        self.tiers = tiers
+        self.profile_rules = profile_rules
+        self.limits_connections = limits_connections
+        # For hash and name; the policies in the middle of a list do not show in it.
+        sketches = tuple((tier.name, tier.default_action, len(tier.policies), *tier.policies[:1]) for tier in tiers)
+        self.sketch = repr((sketches, profile_rules, limits_connections))
+        self._hash = hash(self.sketch)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, ClassContent) or self._hash != other._hash:
+            return False
+        return (self.tiers, self.profile_rules, self.limits_connections) == (
+            other.tiers,
+            other.profile_rules,
+            other.limits_connections,
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"ClassContent({self.tiers}, {self.profile_rules}, limits_connections={self.limits_connections})"
 
 
 class ClassChanges(NamedTuple):
@@ -45,28 +83,35 @@ class ClassChanges(NamedTuple):
     """(interface, chain) to set in the map."""
     removed: tuple[str, ...]
     """Interfaces to take out of the map."""
-    policies: frozenset[PolicyId]
-    """Policies that other classes enforce than before."""
 
 
 class ClassTable:
-    """The classes of one direction: which interfaces are in each, and what it enforces."""
+    """The classes of one place: which interfaces are in each, and what it enforces."""
 
-    def __init__(self, direction: Direction) -> None:
-        self._direction = direction
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._kept: Mapping[str, str] = {}
         self._contents: dict[str, ClassContent] = {}
         self._names: dict[ClassContent, str] = {}
         self._members: dict[str, set[str]] = {}
         self._class_of: dict[str, str] = {}
-        self._users: dict[PolicyId, set[str]] = {}
-        self._touched_policies: set[PolicyId] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no interface has a class here."""
+        return not self._class_of
+
+    @property
+    def wildcard(self) -> str | None:
+        """The class of the interfaces without an endpoint of their own."""
+        return self._class_of.get(WILDCARD)
+
+    def keep(self, names: Mapping[str, str]) -> None:
+        """The classes that an earlier run had for interfaces: what is created next for one of these is called so again."""
+        self._kept = names
 
     def content(self, name: str) -> ClassContent:
         return self._contents[name]
-
-    def users(self, policy_id: PolicyId) -> AbstractSet[str]:
-        """The classes that enforce a policy."""
-        return self._users.get(policy_id, frozenset())
 
     def assign(self, wanted: Mapping[str, ClassContent | None]) -> ClassChanges:
         """Make each interface enforce its content from now on; None: it is gone."""
@@ -77,7 +122,7 @@ class ClassTable:
         left: set[str] = set()
         for ifname in sorted(wanted):
             before, content = self._class_of.get(ifname), wanted[ifname]
-            now = self._class_for(content, existing) if content is not None else None
+            now = self._class_for(content, ifname, existing) if content is not None else None
             if now == before:
                 continue
             self._move(ifname, before, now)
@@ -86,6 +131,7 @@ class ClassTable:
                 entries[ifname] = now
             else:
                 removed.append(ifname)
+        self._kept = {}
         deleted = {name for name in left if not self._members[name]}
         for name in deleted:
             self._forget(name)
@@ -95,72 +141,61 @@ class ClassTable:
             deleted=tuple(sorted(deleted)),
             entries=tuple(sorted(entries.items())),
             removed=tuple(removed),
-            policies=self._take_touched_policies(),
         )
 
     def _move_whole_classes(self, wanted: Mapping[str, ClassContent | None]) -> set[str]:
         """Give a class a new content in place where all its members want the same one and no other class has it."""
-        targets = {name: self._common_target(name, wanted) for name in self._touched_classes(wanted)}
+        asked: dict[str, list[ClassContent | None]] = {}
+        for ifname, content in wanted.items():
+            if ifname in self._class_of:
+                asked.setdefault(self._class_of[ifname], []).append(content)
+        targets = {name: self._common_target(name, contents) for name, contents in asked.items()}
         moving = {name: content for name, content in targets.items() if content is not None}
-        taken = {content for name, content in self._contents.items() if name not in moving}
         # All of them let go of their contents first, for one may want what another has. Those that find their content taken
         # are left without any: their members join the class that has it.
         for name in moving:
             self._set_content(name, None)
         moved = set()
         for name, content in sorted(moving.items()):
-            if content not in taken:
-                taken.add(content)
+            if content not in self._names:
                 moved.add(name)
                 self._set_content(name, content)
         return moved
 
-    def _touched_classes(self, wanted: Iterable[str]) -> set[str]:
-        return {self._class_of[ifname] for ifname in wanted if ifname in self._class_of}
-
-    def _common_target(self, name: str, wanted: Mapping[str, ClassContent | None]) -> ClassContent | None:
+    def _common_target(self, name: str, asked: Iterable[ClassContent | None]) -> ClassContent | None:
         """The one other content that all members want that do not leave; None if there is none."""
-        current = self._contents[name]
-        contents = {wanted.get(ifname, current) for ifname in self._members[name]} - {None}
-        return contents.pop() if len(contents) == 1 and current not in contents else None
+        wanted = list(asked)
+        if len(wanted) < len(self._members[name]):  # the rest want what they have
+            return None
+        contents = {content for content in wanted if content is not None}
+        return contents.pop() if len(contents) == 1 and self._contents[name] not in contents else None
 
-    def _class_for(self, content: ClassContent, existing: AbstractSet[str]) -> str:
-        """The class of *content*, created if there is none."""
+    def _class_for(self, content: ClassContent, ifname: str, existing: AbstractSet[str]) -> str:
+        """The class of *content*, created if there is none; *ifname* is who asks."""
         if content not in self._names:
-            name = self._free_name(content, existing)
+            name = self._kept.get(ifname, "")
+            if not name.startswith(self._place.prefix) or name in existing or name in self._contents:
+                name = self._free_name(content, existing)
             self._members[name] = set()
             self._set_content(name, content)
         return self._names[content]
 
     def _free_name(self, content: ClassContent, existing: AbstractSet[str]) -> str:
         """Not even the name of a class that this very flush deletes: its chain is there until the last step."""
-        content_hash = short_hash(repr(content), 12)
-        name, attempt = class_chain(content_hash, self._direction), 1
+        first = name = f"{self._place.prefix}{short_hash(content.sketch, 12)}"
+        attempt = 1
         while name in existing or name in self._contents:
             attempt += 1
-            name = class_chain(f"{content_hash}-{attempt}", self._direction)
+            name = f"{first}-{attempt}"
         return name
 
     def _set_content(self, name: str, content: ClassContent | None) -> None:
         before = self._contents.pop(name, None)
         if before is not None:
             del self._names[before]
-            self._touched_policies |= _policies(before)
-            for policy_id in _policies(before):
-                self._users[policy_id].discard(name)
-                if not self._users[policy_id]:
-                    del self._users[policy_id]
         if content is not None:
             self._contents[name] = content
             self._names[content] = name
-            self._touched_policies |= _policies(content)
-            for policy_id in _policies(content):
-                self._users.setdefault(policy_id, set()).add(name)
-
-    def _take_touched_policies(self) -> frozenset[PolicyId]:
-        touched = frozenset(self._touched_policies)
-        self._touched_policies.clear()
-        return touched
 
     def _move(self, ifname: str, before: str | None, now: str | None) -> None:
         if before is not None:
@@ -173,7 +208,3 @@ class ClassTable:
     def _forget(self, name: str) -> None:
         self._set_content(name, None)
         del self._members[name]
-
-
-def _policies(content: ClassContent) -> frozenset[PolicyId]:
-    return frozenset(policy_id for tier in content.tiers for policy_id in tier.policies)

@@ -1,14 +1,37 @@
-"""Which workload endpoint stands behind each interface name.
+"""Which endpoint stands behind each interface.
 
-Two endpoints may claim one interface for a while (a workload that is made anew before its old endpoint is gone); the lower id
-has it, and the other one when that is gone.
+Two workload endpoints may claim one interface for a while (a workload that is made anew before its old endpoint is gone); the
+lower id has it, and the other one when that is gone. Host endpoints are matched to interfaces by ``hostinterfaces``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from tortie.calc.hoststate import EndpointId, HostWorkloadEndpoint
+import msgspec
+
+from tortie.calc.hoststate import (
+    EndpointId,
+    HostEndpointUpdate,
+    HostHostEndpoint,
+    HostWorkloadEndpoint,
+    TierPolicies,
+    WorkloadEndpointUpdate,
+)
+from tortie.net import Address
+from tortie.ruleset.classes import WILDCARD, ClassContent
+from tortie.ruleset.contents import Contents
+from tortie.ruleset.hostinterfaces import standing
+from tortie.ruleset.places import HOST_PLACES, Kind, Place
+
+
+class Touched(NamedTuple):
+    """Interfaces, and who has each now; None: nobody."""
+
+    all: dict[str, HostWorkloadEndpoint | None]
+    links: dict[str, HostWorkloadEndpoint | None]
+    """Those of which more may have changed than the policy that governs them."""
 
 
 class Dispatcher:
@@ -19,21 +42,38 @@ class Dispatcher:
         self._claims: dict[str, set[EndpointId]] = {}
         self._listing: dict[str, set[EndpointId]] = {}
         self._dirty: set[str] = set()
+        self._relinked: set[str] = set()
+        """The interfaces of which more than policy has changed."""
+
+    def __contains__(self, ifname: str) -> bool:
+        """Whether a workload claims the interface."""
+        return ifname in self._claims
 
     def set_endpoint(self, endpoint_id: EndpointId, endpoint: HostWorkloadEndpoint | None) -> None:
         """What the endpoint is now; None: it is gone."""
         before = self._endpoints.pop(endpoint_id, None)
         if before is not None:
-            self._dirty.add(before.ifname)
+            self._relinked.add(before.ifname)
             _discard(self._claims, before.ifname, endpoint_id)
             for profile in set(before.profiles):
                 _discard(self._listing, profile, endpoint_id)
         if endpoint is not None:
             self._endpoints[endpoint_id] = endpoint
-            self._dirty.add(endpoint.ifname)
+            self._relinked.add(endpoint.ifname)
             self._claims.setdefault(endpoint.ifname, set()).add(endpoint_id)
             for profile in endpoint.profiles:
                 self._listing.setdefault(profile, set()).add(endpoint_id)
+
+    def set_tiers(self, endpoint_ids: Iterable[EndpointId], tiers: tuple[TierPolicies, ...]) -> None:
+        """Other policies govern these endpoints."""
+        for endpoint_id in endpoint_ids:
+            endpoint = self._endpoints[endpoint_id]
+            self._endpoints[endpoint_id] = msgspec.structs.replace(endpoint, tiers=tiers)
+            self._dirty.add(endpoint.ifname)
+
+    def state(self) -> Iterator[WorkloadEndpointUpdate]:
+        """All that has been told."""
+        return (WorkloadEndpointUpdate(id=i, endpoint=endpoint) for i, endpoint in self._endpoints.items())
 
     def touch_profile(self, name: str) -> None:
         """A profile is not what it was; so are not the endpoints that list it."""
@@ -42,11 +82,13 @@ class Dispatcher:
     def touch_all(self) -> None:
         self._dirty.update(self._claims)
 
-    def take_dirty(self) -> Iterable[tuple[str, HostWorkloadEndpoint | None]]:
-        """Each interface touched since the last call, and who has it now."""
-        dirty = sorted(self._dirty)
+    def take_dirty(self) -> Touched:
+        """The interfaces touched since the last call."""
+        linked = {ifname: self._owner(ifname) for ifname in sorted(self._relinked)}
+        governed = {ifname: self._owner(ifname) for ifname in sorted(self._dirty - self._relinked)}
         self._dirty.clear()
-        return [(ifname, self._owner(ifname)) for ifname in dirty]
+        self._relinked.clear()
+        return Touched(governed | linked, linked)
 
     def _owner(self, ifname: str) -> HostWorkloadEndpoint | None:
         claims = self._claims.get(ifname)
@@ -57,3 +99,65 @@ def _discard(sets: dict[str, set[EndpointId]], key: str, endpoint_id: EndpointId
     sets[key].discard(endpoint_id)
     if not sets[key]:
         del sets[key]
+
+
+class HostDispatcher:
+    """The host endpoints, and the interfaces of the host. There are few of either, so they are looked at as a whole."""
+
+    def __init__(self, is_host: Callable[[str], bool]) -> None:
+        self._is_host = is_host
+        self._endpoints: dict[EndpointId, HostHostEndpoint] = {}
+        self._interfaces: Mapping[str, frozenset[Address]] = {}
+        self._given: dict[Place, dict[str, ClassContent]] = {place: {} for place in HOST_PLACES}
+        self._is_dirty = False
+
+    def set_endpoint(self, endpoint_id: EndpointId, endpoint: HostHostEndpoint | None) -> None:
+        """What the endpoint is now; None: it is gone."""
+        self._endpoints.pop(endpoint_id, None)
+        if endpoint is not None:
+            self._endpoints[endpoint_id] = endpoint
+        self._is_dirty = True
+
+    def state(self) -> Iterator[HostEndpointUpdate]:
+        """All that has been told, but for the interfaces."""
+        return (HostEndpointUpdate(id=i, endpoint=endpoint) for i, endpoint in self._endpoints.items())
+
+    def set_interfaces(self, interfaces: Mapping[str, frozenset[Address]]) -> None:
+        """All interfaces and their addresses."""
+        if interfaces != self._interfaces:
+            self._interfaces = dict(interfaces)
+            self.touch_all()
+
+    def touch_profile(self, name: str) -> None:
+        self._is_dirty = self._is_dirty or any(name in endpoint.profiles for endpoint in self._endpoints.values())
+
+    def touch_all(self) -> None:
+        self._is_dirty = self._is_dirty or bool(self._endpoints)
+
+    def take_dirty(self, contents: Contents) -> dict[Place, dict[str, ClassContent | None]]:
+        """What the interfaces have to enforce from now on, where that is not what it was."""
+        if not self._is_dirty:
+            return {}
+        self._is_dirty = False
+        found = standing(self._endpoints, self._interfaces, self._is_host)
+        changes: dict[Place, dict[str, ClassContent | None]] = {}
+        for place, before in self._given.items():
+            now = self._contents_at(place, found, contents)
+            changes[place] = {ifname: now.get(ifname) for ifname in sorted(before.keys() | now.keys())}
+            self._given[place] = now
+        return changes
+
+    def _contents_at(
+        self, place: Place, found: Mapping[str, EndpointId], contents: Contents
+    ) -> dict[str, ClassContent]:
+        """What is enforced at a place. In filter stages by all, so that none is taken for ``*``.
+
+        Before routing only by those that have policy for it: there ``*`` stands for an interface whose own host endpoint has
+        none, too. Untracked policy of ``*`` is ignored.
+        """
+        at = {
+            ifname: contents.of_host(place, self._endpoints[endpoint_id])
+            for ifname, endpoint_id in found.items()
+            if not (place.kind is Kind.UNTRACKED and ifname == WILDCARD)
+        }
+        return {ifname: content for ifname, content in at.items() if place.kind is Kind.FILTER or content.tiers}

@@ -2,15 +2,24 @@
 
 The classes of a stage jump to the chains of their groups, in order; how a group decides is its own matter. Two ways do the
 same, packet for packet: ``linear`` (each policy's rules, one after the other) and ``runs`` (tuple sets, with a residual).
+
+In a flush all groups come first, then ``SetTable.flush``: whoever keeps a chain, of a group or a class, has told the table by
+``SetTable.refer`` which rules it has, and kernel sets exist only while some rule looks them up. What names a set that is in
+``SetTable.outdated`` is compiled again before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tortie.calc.hoststate import HostRule, IPSetDelta, PolicyId
-from tortie.ruleset.values import RulesetDelta
+from tortie.model.policy import Action, Direction
+from tortie.ruleset.options import Options
+from tortie.ruleset.places import Kind
+from tortie.ruleset.rules import action_statements, compile_rule
+from tortie.ruleset.sets import SetTable
+from tortie.ruleset.values import Rule, RulesetDelta, Statement
 
 
 class GroupFlush(NamedTuple):
@@ -19,6 +28,38 @@ class GroupFlush(NamedTuple):
     create: tuple[RulesetDelta, ...] = ()
     switch: tuple[RulesetDelta, ...] = ()
     delete: tuple[RulesetDelta, ...] = ()
+
+
+class GroupStage(NamedTuple):
+    """What all groups of one direction and one kind of place have in common."""
+
+    direction: Direction
+    kind: Kind
+    sets: SetTable
+    options: Options
+
+    def statements(self, action: Action) -> tuple[Statement, ...]:
+        """What an action does here."""
+        return action_statements(action, self.kind, self.options)
+
+    def compile(self, rule: HostRule, comment: str) -> list[Rule]:
+        """The kernel's rules that do a policy's rule."""
+        return compile_rule(rule, self.statements(rule.action), self.sets.name, self.options.marks, comment)
+
+
+class RuleOwner(NamedTuple):
+    """A rule that has a tuple."""
+
+    policy: PolicyId
+    rule: int
+    """Its index among the policy's."""
+
+
+class TupleOwners(NamedTuple):
+    """The set in which a tuple stands, and the rules that have it, in order: for the first it stands there."""
+
+    set_name: str
+    owners: tuple[RuleOwner, ...]
 
 
 class Group(Protocol):
@@ -32,17 +73,25 @@ class Group(Protocol):
     def can_pass(self) -> bool:
         """Whether a rule passes: it sets the pass bit and returns, and who jumps here tests the bit after. As of the last flush."""
 
+    @property
+    def depth(self) -> int:
+        """How many chains a packet may stand in below the class: the group's own, and those below it. As of the last flush."""
+
     def place(self, policies: Sequence[PolicyId]) -> None:
         """The group's policies are these from now on, in this order."""
 
     def set_rules(self, policy_id: PolicyId, rules: tuple[HostRule, ...]) -> None:
-        """What a policy of the group enforces in its direction."""
+        """What a policy of the group enforces in its direction; told of each policy after it is placed."""
 
     def members_changed(self, delta: IPSetDelta) -> None:
-        """Members of a set, which rules of the group may refer to, came or went."""
+        """Members came or went of a set that the group listens to (``SetTable.listen``): what ``SetTable.update`` returned."""
 
     def flush(self) -> GroupFlush:
         """What leads from what was flushed last to what is wanted now."""
 
     def close(self) -> GroupFlush:
         """What takes the group away."""
+
+
+MakeGroup: TypeAlias = Callable[[str, GroupStage], Group]
+"""Makes an empty group of a chain's name and its stage."""

@@ -7,9 +7,9 @@ only a fragment is there, is the kernel's affair: state and ports are given with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import msgspec
 
@@ -17,9 +17,10 @@ from tortie.net import Address, Family, Network, Protocol
 from tortie.ruleset.ruleset import Chain, Ruleset
 from tortie.ruleset.values import (
     Accept,
-    AddressPortElement,
+    ConnectionsElement,
     CtState,
     CtStateMatch,
+    DestinationNATMatch,
     Dispatch,
     Drop,
     FamilyMatch,
@@ -27,23 +28,35 @@ from tortie.ruleset.values import (
     ICMPTypeMatch,
     Interface,
     InterfaceMatch,
+    InterfaceSetMatch,
     Jump,
+    KeyPart,
     LogPacket,
     MarkMatch,
     Match,
     NetsMatch,
     NoTrack,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
+    RateElement,
     Return,
     Rule,
     RulesetValue,
     SetMark,
     SetMatch,
+    SetType,
     Side,
     SpoofedSourceMatch,
+    TupleElement,
+    TupleMatch,
 )
+
+
+class Translation(NamedTuple):
+    """A destination in place of another (DNAT)."""
+
+    address: Address
+    port: int | None = None
 
 
 class Packet(RulesetValue, frozen=True, kw_only=True):
@@ -62,8 +75,16 @@ class Packet(RulesetValue, frozen=True, kw_only=True):
     icmp_type: int | None = None
     icmp_code: int | None = None
     ct_state: CtState = CtState.NEW
+    is_tracked: bool = False
+    """Whether connection tracking has it already, as what the host sends to itself has when it arrives: then it stays so."""
     is_spoofed: bool = False
     """Whether no route leads back to the source over ``in_interface``: rules can see that, routes are not known here."""
+    translation: Translation | None = None
+    """What the host's NAT makes of the destination, on the way in or out, unless the packet is untracked."""
+    is_translated: bool = False
+    """Whether NAT has changed the destination."""
+    over_limit: frozenset[str] = frozenset()
+    """The sets of limits in which the limit of the packet's interface is exceeded: counts are not known here."""
     mark: int = 0
 
     @property
@@ -104,27 +125,48 @@ MAX_DEPTH = 16
 """Chains on the kernel's stack of jumps, the base chain included."""
 
 
-def walk(ruleset: Ruleset, packet: Packet, path: Path) -> Outcome:
-    """Take *packet* along *path*, through every base chain on it."""
+NAT_PRIORITY = -100
+"""At which the host's NAT translates destinations, in prerouting and output."""
+
+
+def path_of(packet: Packet) -> Path:
+    """The way that its interfaces say."""
+    if not packet.in_interface:
+        return Path.FROM_HOST
+    return Path.FORWARD if packet.out_interface else Path.TO_HOST
+
+
+def walk(ruleset: Ruleset, packet: Packet, path: Path | None = None) -> Outcome:
+    """Take *packet* along *path*, by default the one of its interfaces, through every base chain and NAT on it."""
     walker = _Walker(ruleset, packet)
-    for hook in path.value:
+    for hook in (path or path_of(packet)).value:
         # The way out is not known before the packet is routed.
         out_interface = "" if hook is Hook.PREROUTING else packet.out_interface
         walker.packet = msgspec.structs.replace(walker.packet, out_interface=out_interface)
-        for chain in _base_chains(ruleset, hook):
-            decided = walker.chain(chain, depth=1)
+        for priority, name in _base_chains(ruleset, hook):
+            if priority > NAT_PRIORITY:
+                walker.translate(hook)
+            decided = walker.chain(ruleset.chains[name], depth=1)
             if decided is not None and isinstance(decided.statements[-1], Drop):
                 return Outcome(Drop(), walker.packet, decided, tuple(walker.logged))
+        walker.translate(hook)
     return Outcome(Accept(), walker.packet, None, tuple(walker.logged))
 
 
-def _base_chains(ruleset: Ruleset, hook: Hook) -> Iterator[Chain]:
-    found = [
+def is_dropped(ruleset: Ruleset, packet: Packet, chains: Iterable[str]) -> bool:
+    """Whether one of these base chains, asked in order, drops the packet; what comes before and between them is left out."""
+    walker = _Walker(ruleset, packet)
+    decided = (walker.chain(ruleset.chains[name], depth=1) for name in chains)
+    return any(rule is not None and isinstance(rule.statements[-1], Drop) for rule in decided)
+
+
+def _base_chains(ruleset: Ruleset, hook: Hook) -> list[tuple[int, str]]:
+    """Priority and name of the hook's chains, in order."""
+    return sorted(
         (chain.base.priority, name)
         for name, chain in ruleset.chains.items()
         if chain.base is not None and chain.base.hook is hook
-    ]
-    return (ruleset.chains[name] for _, name in sorted(found))
+    )
 
 
 class _Walker:
@@ -134,6 +176,16 @@ class _Walker:
         self._ruleset = ruleset
         self.packet = packet
         self.logged: list[str] = []
+
+    def translate(self, hook: Hook) -> None:
+        """Change the destination as NAT does in this hook, if it has not been yet."""
+        packet, to = self.packet, self.packet.translation
+        if hook not in (Hook.PREROUTING, Hook.OUTPUT) or to is None or packet.ct_state is CtState.UNTRACKED:
+            return
+        port = packet.destination_port if to.port is None else to.port
+        self.packet = msgspec.structs.replace(
+            packet, destination=to.address, destination_port=port, translation=None, is_translated=True
+        )
 
     def chain(self, chain: Chain, depth: int) -> Rule | None:
         """Walk a chain; the rule whose accept or drop ended it, None if it came to its end."""
@@ -167,7 +219,8 @@ class _Walker:
                 case SetMark(keep, bits):
                     self.packet = msgspec.structs.replace(self.packet, mark=(self.packet.mark & keep) | bits)
                 case NoTrack():
-                    self.packet = msgspec.structs.replace(self.packet, ct_state=CtState.UNTRACKED)
+                    if not self.packet.is_tracked:
+                        self.packet = msgspec.structs.replace(self.packet, ct_state=CtState.UNTRACKED)
                 case LogPacket(prefix):
                     self.logged.append(prefix)
                 case _:
@@ -192,10 +245,14 @@ def _matches(ruleset: Ruleset, packet: Packet, match: Match) -> bool:
         case InterfaceMatch(interface, name, prefix):
             actual = _interface(packet, interface)
             return actual.startswith(name) if prefix else actual == name
+        case InterfaceSetMatch(interface, set_name):
+            return _interface_in(ruleset, set_name, packet, interface)
         case FamilyMatch(family):
             return packet.family is family
         case CtStateMatch(states):
             return packet.ct_state in states
+        case DestinationNATMatch():
+            return packet.is_translated
         case SpoofedSourceMatch():
             return packet.is_spoofed
         case MarkMatch(mask, value, negate):
@@ -208,8 +265,10 @@ def _matches(ruleset: Ruleset, packet: Packet, match: Match) -> bool:
             return any(net.contains(_address(packet, side)) for net in nets) is not negate
         case SetMatch(side, family, set_name, negate):
             return packet.family is family and _in_set(ruleset, set_name, _address(packet, side)) is not negate
-        case PortSetMatch(side, family, set_name, negate):
-            return packet.family is family and _in_port_set(ruleset, set_name, packet, side) is not negate
+        case TupleMatch(key, family, set_name, negate):
+            if family not in (None, packet.family):
+                return False
+            return (tuple_of(packet, key) in ruleset.sets[set_name].elements) is not negate
         case PortsMatch(side, ports, negate):
             port = _port(packet, side)
             return port is not None and any(first <= port <= last for first, last in ports) is not negate
@@ -221,13 +280,33 @@ def _matches(ruleset: Ruleset, packet: Packet, match: Match) -> bool:
             assert_never(match)
 
 
+def _interface_in(ruleset: Ruleset, set_name: str, packet: Packet, interface: Interface) -> bool:
+    declaration, elements = ruleset.sets[set_name]
+    ifname = _interface(packet, interface)
+    if declaration.type is SetType.INTERFACE:
+        return ifname in elements
+    limited = {element.interface for element in elements if isinstance(element, (RateElement, ConnectionsElement))}
+    return ifname in limited and set_name in packet.over_limit
+
+
 def _in_set(ruleset: Ruleset, set_name: str, address: Address) -> bool:
-    elements = ruleset.sets[set_name].elements
-    return address in elements or any(isinstance(e, Network) and e.contains(address) for e in elements)
+    declaration, elements = ruleset.sets[set_name]
+    if declaration.type is SetType.ADDRESS:
+        return address in elements
+    return any(isinstance(e, Network) and e.contains(address) for e in elements)
 
 
-def _in_port_set(ruleset: Ruleset, set_name: str, packet: Packet, side: Side) -> bool:
-    port = _port(packet, side)
-    if port is None:
-        return False
-    return AddressPortElement(_address(packet, side), packet.protocol, port) in ruleset.sets[set_name].elements
+def tuple_of(packet: Packet, key: tuple[KeyPart, ...]) -> TupleElement | None:
+    """The packet's values for the parts of a key; None if it lacks one."""
+    values = [_READERS[part](packet) for part in key]
+    return None if None in values else tuple(value for value in values if value is not None)
+
+
+_READERS: dict[KeyPart, Callable[[Packet], Address | Protocol | int | None]] = {
+    KeyPart.SOURCE: lambda packet: packet.source,
+    KeyPart.DESTINATION: lambda packet: packet.destination,
+    KeyPart.PROTOCOL: lambda packet: packet.protocol,
+    KeyPart.SOURCE_PORT: lambda packet: packet.source_port,
+    KeyPart.DESTINATION_PORT: lambda packet: packet.destination_port,
+    KeyPart.ICMP_TYPE: lambda packet: packet.icmp_type,
+}

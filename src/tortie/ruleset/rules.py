@@ -17,7 +17,9 @@ from typing import TypeAlias, assert_never
 from tortie.calc.hoststate import HostRule, ICMPMatch, IPSetId, PeerMatch, PortRange
 from tortie.model.policy import Action
 from tortie.net import ICMP, ICMPV6, Family, Network
-from tortie.ruleset import marks
+from tortie.ruleset.marks import Marks, clear_bits, has_bit, set_bit
+from tortie.ruleset.options import Options
+from tortie.ruleset.places import Kind
 from tortie.ruleset.values import (
     Accept,
     Drop,
@@ -26,7 +28,7 @@ from tortie.ruleset.values import (
     LogPacket,
     Match,
     NetsMatch,
-    PortSetMatch,
+    NoTrack,
     PortsMatch,
     ProtocolMatch,
     Range,
@@ -35,16 +37,25 @@ from tortie.ruleset.values import (
     SetMatch,
     Side,
     Statement,
+    TupleMatch,
 )
 
 SetNames: TypeAlias = Callable[[IPSetId, Family], str]
 """What the kernel's set for one family of an IP set is called."""
 
 _Matches: TypeAlias = tuple[Match, ...]
+_Allow: TypeAlias = Callable[[Marks], tuple[Statement, ...]]
 _ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
+_ALLOW: dict[Kind, _Allow] = {
+    Kind.FILTER: lambda _: (Accept(),),
+    Kind.PRE_DNAT: lambda marks: (set_bit(marks.accepted), Accept()),
+    Kind.UNTRACKED: lambda marks: (NoTrack(), set_bit(marks.accepted), Accept()),
+}
 
 
-def compile_rule(rule: HostRule, statements: tuple[Statement, ...], set_names: SetNames, comment: str) -> list[Rule]:
+def compile_rule(
+    rule: HostRule, statements: tuple[Statement, ...], set_names: SetNames, marks: Marks, comment: str
+) -> list[Rule]:
     """The rules that do *statements* for the packets that *rule* matches; none, if it can match no packet.
 
     Each packet meets *statements* at least once if it matches, and if they end with a verdict, exactly once.
@@ -54,25 +65,26 @@ def compile_rule(rule: HostRule, statements: tuple[Statement, ...], set_names: S
         f"{rule} has ports and no protocol that has"
     )
     compiled: list[Rule] = []
-    for family in _families(rule):
+    for family in rule_families(rule):
         matches = _matches_without_ports(rule, family, set_names)
         sources = _port_alternatives(rule.source, Side.SOURCE, family, set_names)
         destinations = _port_alternatives(rule.destination, Side.DESTINATION, family, set_names)
-        compiled += _expand(matches, sources, destinations, statements, comment)
+        expanded = _expand(matches, sources, destinations, statements, marks.alternative)
+        compiled += (Rule(found, done, comment) for found, done in expanded)
     return compiled
 
 
-def action_statements(action: Action, log_prefix: str) -> tuple[Statement, ...]:
-    """What an action does in a policy's chain."""
+def action_statements(action: Action, kind: Kind, options: Options) -> tuple[Statement, ...]:
+    """What an action does in a policy's chain, at a place of this kind."""
     match action:
         case Action.ALLOW:
-            return (Accept(),)
+            return _ALLOW[kind](options.marks)
         case Action.DENY:
             return (Drop(),)
         case Action.PASS:
-            return (marks.set_bit(marks.PASS), Return())
+            return (set_bit(options.marks.passed), Return())
         case Action.LOG:
-            return (LogPacket(f"{log_prefix}: "),)
+            return (LogPacket(f"{options.log_prefix}: "),)
         case _:
             assert_never(action)
 
@@ -85,7 +97,7 @@ def matches_everything(rule: HostRule) -> bool:
 # --- families -------------------------------------------------------------------------------------------------------------
 
 
-def _families(rule: HostRule) -> tuple[Family | None, ...]:
+def rule_families(rule: HostRule) -> tuple[Family | None, ...]:
     """The families that the rule has to be written for; (None,): for both at once; (): it can match no packet."""
     nets = [net.family for peer in _peers(rule) for net in (*peer.nets, *peer.not_nets)]
     has_sets = any((*p.sets, *p.not_sets, *p.port_sets, *p.not_port_sets) for p in _peers(rule))
@@ -125,12 +137,12 @@ def _matches_without_ports(rule: HostRule, family: Family | None, set_names: Set
     matches = [*_protocol_matches(rule, family)]
     for side, peer in ((Side.SOURCE, rule.source), (Side.DESTINATION, rule.destination)):
         if peer.not_ports:
-            matches.append(PortsMatch(side, _ranges(peer.not_ports), negate=True))
+            matches.append(PortsMatch(side, merged(peer.not_ports), negate=True))
     if family is None:
         return tuple(matches)
     for side, peer in ((Side.SOURCE, rule.source), (Side.DESTINATION, rule.destination)):
         matches += _address_matches(side, peer, family, set_names)
-    if not any(isinstance(match, (NetsMatch, SetMatch, PortSetMatch, ICMPTypeMatch)) for match in matches):
+    if not any(isinstance(match, (NetsMatch, SetMatch, TupleMatch, ICMPTypeMatch)) for match in matches):
         matches.insert(0, FamilyMatch(family))
     return tuple(matches)
 
@@ -162,7 +174,7 @@ def _address_matches(side: Side, peer: PeerMatch, family: Family, set_names: Set
     for set_id in peer.not_sets:
         yield SetMatch(side, family, set_names(set_id, family), negate=True)
     for set_id in peer.not_port_sets:
-        yield PortSetMatch(side, family, set_names(set_id, family), negate=True)
+        yield TupleMatch.port(side, family, set_names(set_id, family), negate=True)
 
 
 def _nets_of(nets: Iterable[Network], family: Family) -> tuple[Network, ...]:
@@ -179,15 +191,15 @@ def maximal(networks: Iterable[Network]) -> tuple[Network, ...]:
     return tuple(kept)
 
 
-def _ranges(ports: Iterable[PortRange]) -> tuple[Range, ...]:
+def merged(ports: Iterable[PortRange | Range]) -> tuple[Range, ...]:
     """The same ports as ranges that are sorted and do not touch."""
-    merged: list[Range] = []
+    ranges: list[Range] = []
     for first, last in sorted(ports):
-        if merged and first <= merged[-1].last + 1:
-            merged[-1] = Range(merged[-1].first, max(last, merged[-1].last))
+        if ranges and first <= ranges[-1].last + 1:
+            ranges[-1] = Range(ranges[-1].first, max(last, ranges[-1].last))
         else:
-            merged.append(Range(first, last))
-    return tuple(merged)
+            ranges.append(Range(first, last))
+    return tuple(ranges)
 
 
 # --- alternatives -----------------------------------------------------------------------------------------------------------
@@ -197,9 +209,9 @@ def _port_alternatives(peer: PeerMatch, side: Side, family: Family | None, set_n
     """What the ports of one side may be; one empty alternative if they are not asked for."""
     alternatives: list[_Matches] = []
     if peer.ports:
-        alternatives.append((PortsMatch(side, _ranges(peer.ports)),))
+        alternatives.append((PortsMatch(side, merged(peer.ports)),))
     if family is not None:
-        alternatives += [(PortSetMatch(side, family, set_names(set_id, family)),) for set_id in peer.port_sets]
+        alternatives += [(TupleMatch.port(side, family, set_names(set_id, family)),) for set_id in peer.port_sets]
     return alternatives or [()]
 
 
@@ -208,15 +220,16 @@ def _expand(
     sources: list[_Matches],
     destinations: list[_Matches],
     statements: tuple[Statement, ...],
-    comment: str,
-) -> Iterator[Rule]:
+    bit: int,
+) -> Iterator[tuple[_Matches, tuple[Statement, ...]]]:
+    """What each of the rules matches and does. The bit is cleared first: an earlier rule may have left it set."""
     if len(sources) == 1 or len(destinations) == 1:
         for source in sources:
             for destination in destinations:
-                yield Rule((*matches, *source, *destination), statements, comment)
+                yield (*matches, *source, *destination), statements
         return
-    yield Rule((), (marks.clear_bits(marks.ALTERNATIVE),), comment)
+    yield (), (clear_bits(bit),)
     for source in sources:
-        yield Rule((*matches, *source), (marks.set_bit(marks.ALTERNATIVE),), comment)
+        yield (*matches, *source), (set_bit(bit),)
     for destination in destinations:
-        yield Rule((*matches, marks.has_bit(marks.ALTERNATIVE), *destination), statements, comment)
+        yield (*matches, has_bit(bit), *destination), statements

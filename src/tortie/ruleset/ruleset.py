@@ -7,20 +7,22 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol, assert_never
 
 from tortie.net import Address, Network
-from tortie.ruleset.names import is_class_chain, short_hash
+from tortie.net import Protocol as IPProtocol
 from tortie.ruleset.values import (
-    AddressPortElement,
+    TUPLE_FIELDS,
     BaseChain,
     ChainDelete,
     ChainReplace,
+    ConnectionsElement,
     Dispatch,
     Element,
     Flush,
+    InterfaceSetMatch,
     Jump,
     MapCreate,
     MapDelete,
     MapDelta,
-    PortSetMatch,
+    RateElement,
     Rule,
     RulesetDelta,
     RulesetValue,
@@ -30,6 +32,9 @@ from tortie.ruleset.values import (
     SetDelta,
     SetMatch,
     SetType,
+    TupleElement,
+    TupleField,
+    TupleMatch,
 )
 
 
@@ -67,23 +72,6 @@ def apply(ruleset: Ruleset, deltas: Iterable[RulesetDelta]) -> Ruleset:
 def apply_flush(ruleset: Ruleset, flush: Flush) -> Ruleset:
     """*ruleset* after all three steps of *flush*."""
     return apply(ruleset, (*flush.create, *flush.switch, *flush.delete))
-
-
-def canonical(ruleset: Ruleset) -> Ruleset:
-    """The same ruleset with class chains named by what is in them: equal for two ways to the same state."""
-    renamed = {
-        name: name[:3] + short_hash(repr(chain.rules), 12)
-        for name, chain in ruleset.chains.items()
-        if is_class_chain(name)
-    }
-    return Ruleset(
-        {renamed.get(name, name): chain for name, chain in ruleset.chains.items()},
-        ruleset.sets,
-        {
-            name: {ifname: renamed.get(chain, chain) for ifname, chain in entries.items()}
-            for name, entries in ruleset.maps.items()
-        },
-    )
 
 
 class _Building:
@@ -190,8 +178,32 @@ def _fits(element: Element, declaration: SetDeclaration) -> bool:
             return declaration.type is SetType.ADDRESS and element.family is declaration.family
         case Network():
             return declaration.type is SetType.NETWORK and element.family is declaration.family
-        case AddressPortElement():
-            return declaration.type is SetType.ADDRESS_PORT and element.address.family is declaration.family
+        case str():
+            return declaration.type is SetType.INTERFACE
+        case RateElement():
+            return declaration.type is SetType.PACKET_RATE
+        case ConnectionsElement():
+            return declaration.type is SetType.CONNECTIONS
+        case tuple():
+            return _is_tuple_of(element, declaration)
+
+
+def _is_tuple_of(element: TupleElement, declaration: SetDeclaration) -> bool:
+    fields = TUPLE_FIELDS.get(declaration.type, ())
+    families = [value.family for value in element if isinstance(value, Address)]
+    return (
+        len(element) == len(fields)
+        and all(isinstance(value, _FIELD_TYPES[field]) for value, field in zip(element, fields, strict=True))
+        and families in ([], [declaration.family])
+    )
+
+
+_FIELD_TYPES: Mapping[TupleField, type] = {
+    TupleField.ADDRESS: Address,
+    TupleField.PROTOCOL: IPProtocol,
+    TupleField.PORT: int,
+    TupleField.ICMP_TYPE: int,
+}
 
 
 class _References(Protocol):
@@ -207,4 +219,5 @@ def _maps_of(rules: Iterable[Rule]) -> set[str]:
 
 
 def _sets_of(rules: Iterable[Rule]) -> set[str]:
-    return {match.set_name for rule in rules for match in rule.matches if isinstance(match, (SetMatch, PortSetMatch))}
+    referring = (SetMatch, TupleMatch, InterfaceSetMatch)
+    return {match.set_name for rule in rules for match in rule.matches if isinstance(match, referring)}

@@ -61,6 +61,13 @@ class InterfaceMatch(RulesetValue, frozen=True):
     prefix: bool = False
 
 
+class InterfaceSetMatch(RulesetValue, frozen=True):
+    """The interface's name is in a set of ``INTERFACE`` type; of a set of limits: it is, and its limit is exceeded."""
+
+    interface: Interface
+    set_name: str
+
+
 class FamilyMatch(RulesetValue, frozen=True):
     """The packet's IP version; implied by matches on addresses."""
 
@@ -71,6 +78,10 @@ class CtStateMatch(RulesetValue, frozen=True):
     """The packet's state is one of these."""
 
     states: frozenset[CtState]
+
+
+class DestinationNATMatch(RulesetValue, frozen=True):
+    """The connection's destination was translated (``ct status dnat``)."""
 
 
 class SpoofedSourceMatch(RulesetValue, frozen=True):
@@ -112,16 +123,39 @@ class SetMatch(RulesetValue, frozen=True):
     negate: bool = False
 
 
-class PortSetMatch(RulesetValue, frozen=True):
-    """Address, protocol and port of one side are in a set of ``ADDRESS_PORT`` type, or not; family as in SetMatch.
+class KeyPart(StrEnum):
+    """What of a packet is a part of a tuple, as nft(8) writes it."""
 
-    A packet of a protocol without ports is in no such set.
+    SOURCE = "saddr"
+    DESTINATION = "daddr"
+    PROTOCOL = "l4proto"
+    SOURCE_PORT = "sport"
+    DESTINATION_PORT = "dport"
+    ICMP_TYPE = "icmp type"
+
+
+class TupleMatch(RulesetValue, frozen=True):
+    """These parts of the packet, side by side, are in a set of tuples, or not.
+
+    A packet of a protocol without ports is in no set that has ports. An ICMP type follows its ProtocolMatch.
     """
 
-    side: Side
-    family: Family
+    key: tuple[KeyPart, ...]
+    family: Family | None
+    """Of the address or the ICMP type: only its packets match, negated too. None for keys without either."""
     set_name: str
     negate: bool = False
+
+    @classmethod
+    def port(cls, side: Side, family: Family, set_name: str, *, negate: bool = False) -> TupleMatch:
+        """Address, protocol and port of one side."""
+        return cls(_PORT_KEY[side], family, set_name, negate)
+
+
+_PORT_KEY = {
+    Side.SOURCE: (KeyPart.SOURCE, KeyPart.PROTOCOL, KeyPart.SOURCE_PORT),
+    Side.DESTINATION: (KeyPart.DESTINATION, KeyPart.PROTOCOL, KeyPart.DESTINATION_PORT),
+}
 
 
 class PortsMatch(RulesetValue, frozen=True):
@@ -142,8 +176,8 @@ class ICMPTypeMatch(RulesetValue, frozen=True):
 
 
 Match: TypeAlias = (
-    InterfaceMatch | FamilyMatch | CtStateMatch | SpoofedSourceMatch | MarkMatch | ProtocolMatch | NetsMatch | SetMatch | PortSetMatch | PortsMatch
-    | ICMPTypeMatch
+    InterfaceMatch | InterfaceSetMatch | FamilyMatch | CtStateMatch | DestinationNATMatch | SpoofedSourceMatch | MarkMatch | ProtocolMatch
+    | NetsMatch | SetMatch | TupleMatch | PortsMatch | ICMPTypeMatch
 )  # fmt: skip
 
 
@@ -232,7 +266,58 @@ class SetType(StrEnum):
     NETWORK = "network"
     """Networks, none within another (the kernel's interval sets refuse overlaps)."""
     ADDRESS_PORT = "address_port"
-    """Address, protocol and port."""
+    """Tuples of address, protocol and port, hashed like the following."""
+    ADDRESS_PROTOCOL = "address_protocol"
+    ADDRESS_ICMP_TYPE = "address_icmp_type"
+    PROTOCOL_PORT = "protocol_port"
+    PROTOCOL = "protocol"
+    ICMP_TYPE = "icmp_type"
+    INTERFACE = "interface"
+    """Names of interfaces."""
+    PACKET_RATE = "packet_rate"
+    """Names of interfaces, each with a limit on its packets; a look-up counts the packet."""
+    CONNECTIONS = "connections"
+    """Names of interfaces, each with a limit on its connections; a look-up counts the packet's connection."""
+
+
+INTERFACE_TYPES = (SetType.INTERFACE, SetType.PACKET_RATE, SetType.CONNECTIONS)
+"""The types of sets whose keys are names of interfaces."""
+
+
+class TupleField(StrEnum):
+    """What a part of a tuple is."""
+
+    ADDRESS = "address"
+    PROTOCOL = "protocol"
+    PORT = "port"
+    ICMP_TYPE = "icmp_type"
+
+
+TUPLE_FIELDS = {
+    SetType.ADDRESS_PORT: (TupleField.ADDRESS, TupleField.PROTOCOL, TupleField.PORT),
+    SetType.ADDRESS_PROTOCOL: (TupleField.ADDRESS, TupleField.PROTOCOL),
+    SetType.ADDRESS_ICMP_TYPE: (TupleField.ADDRESS, TupleField.ICMP_TYPE),
+    SetType.PROTOCOL_PORT: (TupleField.PROTOCOL, TupleField.PORT),
+    SetType.PROTOCOL: (TupleField.PROTOCOL,),
+    SetType.ICMP_TYPE: (TupleField.ICMP_TYPE,),
+}
+"""The parts of the elements of each type of tuples."""
+FIELD_OF_PART = {
+    KeyPart.SOURCE: TupleField.ADDRESS,
+    KeyPart.DESTINATION: TupleField.ADDRESS,
+    KeyPart.PROTOCOL: TupleField.PROTOCOL,
+    KeyPart.SOURCE_PORT: TupleField.PORT,
+    KeyPart.DESTINATION_PORT: TupleField.PORT,
+    KeyPart.ICMP_TYPE: TupleField.ICMP_TYPE,
+}
+
+
+def families_of(set_type: SetType) -> tuple[Family | None, ...]:
+    """The families that sets of a type are declared for."""
+    if set_type in (SetType.ADDRESS, SetType.NETWORK):
+        return tuple(Family)
+    of_family = {TupleField.ADDRESS, TupleField.ICMP_TYPE}.intersection(TUPLE_FIELDS.get(set_type, ()))
+    return tuple(Family) if of_family else (None,)
 
 
 class AddressPortElement(NamedTuple):
@@ -241,12 +326,29 @@ class AddressPortElement(NamedTuple):
     port: int
 
 
-Element: TypeAlias = Address | Network | AddressPortElement
+TupleElement: TypeAlias = tuple[Address | Protocol | int, ...]
+"""A value for each of the ``TUPLE_FIELDS``; ports and ICMP types are numbers."""
+
+
+class RateElement(RulesetValue, frozen=True):
+    interface: str
+    per_second: int
+    burst: int
+    """Packets that may come at once."""
+
+
+class ConnectionsElement(RulesetValue, frozen=True):
+    interface: str
+    count: int
+
+
+Element: TypeAlias = Address | Network | TupleElement | str | RateElement | ConnectionsElement
 
 
 class SetDeclaration(NamedTuple):
     name: str
-    family: Family
+    family: Family | None
+    """None for sets of interfaces, and for tuples of protocols and ports alone."""
     type: SetType
 
 

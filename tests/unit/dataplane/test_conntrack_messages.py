@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import msgspec
 import pytest
 
 from tortie.dataplane.netlink import ctnetlink
@@ -36,6 +37,10 @@ def conntrack_tuple(source: Address, destination: Address, *numbers: int) -> Con
     )
 
 
+def icmp_tuple(source: Address, destination: Address, icmp_type: int) -> ConntrackTuple:
+    return msgspec.structs.replace(conntrack_tuple(source, destination), icmp_type=icmp_type, icmp_code=0)
+
+
 FLOWS = [
     pytest.param(
         listed(
@@ -57,8 +62,8 @@ FLOWS = [
             be32(12, 5),
             be16(18, 3),
         ),
-        (Family.V4, 1, conntrack_tuple(A, B), conntrack_tuple(B, A), 5, 3),
-        id="icmp-has-no-ports-and-a-zone",
+        (Family.V4, 1, icmp_tuple(A, B, 8), icmp_tuple(B, A, 0), 5, 3),
+        id="icmp-has-types-and-no-ports-and-a-zone",
     ),
 ]
 
@@ -70,6 +75,14 @@ def test_a_flow_is_read(told: Frame, expected: tuple[Family, int, ConntrackTuple
     assert (flow.family, flow.protocol, flow.original, flow.reply, flow.id, flow.zone) == (
         family, Protocol(protocol), original, reply, number, zone,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "master", [(), (tuple_bytes(14, A, B, 6, *ports(40_000, 21)),)], ids=["by itself", "announced"]
+)
+def test_a_flow_tells_whether_another_announced_it(master: tuple[bytes, ...]) -> None:
+    there, back = tuple_bytes(1, A, B, 6, *ports(1, 20)), tuple_bytes(2, B, A, 6, *ports(20, 1))
+    assert ctnetlink.read_flow(listed(2, there, back, be32(12, 1), *master)).is_related is bool(master)
 
 
 @pytest.mark.parametrize("told", [pytest.param(case.values[0], id=case.id) for case in FLOWS])

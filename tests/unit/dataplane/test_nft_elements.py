@@ -22,9 +22,9 @@ from tortie.dataplane.nft.elements import (
 )
 from tortie.net import TCP, Address, Family, Network
 from tortie.ruleset.values import AddressPortElement, Element, SetDeclaration, SetType
-from tortie.testing.rulesets import elements, ifnames, port_ranges
+from tortie.testing.rulesets import declarations, elements, ifnames, port_ranges
 
-DECLARED = [SetDeclaration("s", family, kind) for family in Family for kind in SetType]
+DECLARED = declarations()
 
 
 @given(

@@ -41,19 +41,17 @@ from tortie.ruleset.values import (
     LogPacket,
     Match,
     NetsMatch,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
     Range,
     Rule,
-    SetDeclaration,
     SetMark,
     SetMatch,
-    SetType,
     Side,
     Statement,
+    TupleMatch,
 )
-from tortie.testing.rulesets import rules
+from tortie.testing.rulesets import declarations, rules
 
 EQ, NEQ = Operator.EQ, Operator.NEQ
 IPV4 = (MetaLoad(MetaKey.NFPROTO), Compare(EQ, b"\x02"))
@@ -61,7 +59,7 @@ IPV6 = (MetaLoad(MetaKey.NFPROTO), Compare(EQ, b"\x0a"))
 IS_TCP = (MetaLoad(MetaKey.L4PROTO), Compare(EQ, b"\x06"))
 DPORT = PayloadLoad(PayloadBase.TRANSPORT, 2, 2)
 SADDR4 = PayloadLoad(PayloadBase.NETWORK, 12, 4)
-DECLARED = tuple(SetDeclaration(f"s{f.value}-{t}", f, t) for f in Family for t in SetType)
+DECLARED = declarations()
 
 
 def nets(*cidrs: str, side: Side = Side.SOURCE, negate: bool = False) -> NetsMatch:
@@ -135,7 +133,7 @@ def as_listed(encoded_rule: EncodedRule) -> tuple[tuple[Expression, ...], dict[s
             id="icmp type destination-unreachable icmp code host-unreachable",
         ),
         pytest.param(
-            (PortSetMatch(Side.DESTINATION, Family.V6, "p6"),),
+            (TupleMatch.port(Side.DESTINATION, Family.V6, "p6"),),
             (
                 *IPV6,
                 PayloadLoad(PayloadBase.NETWORK, 24, 16),
@@ -181,7 +179,7 @@ def test_a_family_that_other_matches_imply_says_nothing():
 
 
 def test_a_tuple_is_looked_up_before_a_protocol_that_has_no_ports():
-    tuples = PortSetMatch(Side.SOURCE, Family.V4, "s4-address_port")
+    tuples = TupleMatch.port(Side.SOURCE, Family.V4, "s4-address_port")
 
     assert canonical(Rule((ProtocolMatch(ICMP), tuples), ())).matches == (tuples, ProtocolMatch(ICMP))
     assert canonical(Rule((ProtocolMatch(TCP), tuples), ())).matches == (ProtocolMatch(TCP), tuples)

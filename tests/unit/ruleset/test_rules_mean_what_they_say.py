@@ -3,13 +3,11 @@
 from random import Random
 
 import pytest
-from host_states import ADDRESS_SETS, PORT_SETS, matches, random_packets, random_rule, random_sets
 
-from tortie.calc import HostState
 from tortie.calc.hoststate import HostRule, IPSetId, IPSetUpdate, PeerMatch, PortRange
 from tortie.model.policy import Action
 from tortie.net import ICMP, TCP, UDP, Address, Family, Network
-from tortie.ruleset import Packet, Path, Ruleset, apply, walk
+from tortie.ruleset import Options, Packet, Path, Ruleset, apply, walk
 from tortie.ruleset.rules import compile_rule, maximal
 from tortie.ruleset.sets import SetTable
 from tortie.ruleset.values import (
@@ -19,15 +17,20 @@ from tortie.ruleset.values import (
     Drop,
     FamilyMatch,
     Hook,
+    MarkMatch,
     NetsMatch,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
     Range,
     Rule,
+    SetMark,
     SetMatch,
     Side,
+    TupleMatch,
 )
+from tortie.testing.hostrules import ADDRESS_SETS, PORT_SETS, matches, random_packet, random_rule, random_sets
+
+MARKS = Options().marks
 
 
 def ruleset_of(rule: HostRule, members) -> Ruleset:
@@ -35,7 +38,8 @@ def ruleset_of(rule: HostRule, members) -> Ruleset:
     table = SetTable()
     for set_id in members:
         table.update(IPSetUpdate(id=set_id, members=members[set_id]))
-    compiled = compile_rule(rule, (Accept(),), table.name, "")
+    compiled = compile_rule(rule, (Accept(),), table.name, MARKS, "")
+    table.refer("c", compiled)
     chain = ChainReplace("c", (*compiled, Rule((), (Drop(),))), BaseChain(Hook.FORWARD, 0))
     return apply(Ruleset(), (*table.flush().created, chain))
 
@@ -45,10 +49,10 @@ def test_a_rule_and_what_it_is_compiled_to_match_the_same_packets(first_seed):
     for seed in range(first_seed, first_seed + 1000):
         rng = Random(seed)
         rule, members = random_rule(rng), random_sets(rng)
-        ruleset, state = ruleset_of(rule, members), HostState(ip_sets=members)
-        for packet in random_packets(rng, 15):
+        ruleset = ruleset_of(rule, members)
+        for packet in (random_packet(rng, ("eth0",)) for _ in range(15)):
             accepted = walk(ruleset, packet, Path.FORWARD).is_accepted
-            assert accepted is matches(state, rule, packet), f"seed {seed}: {rule} {packet}"
+            assert accepted is matches(members, rule, packet), f"seed {seed}: {rule} {packet}"
 
 
 def names(set_id: IPSetId, family: Family) -> str:
@@ -90,7 +94,7 @@ COMPILED = {
         ),
         [
             (FamilyMatch(V4), ProtocolMatch(TCP), PortsMatch(Side.DESTINATION, (Range(80, 80),))),
-            (FamilyMatch(V4), ProtocolMatch(TCP), PortSetMatch(Side.DESTINATION, V4, "n:p/4")),
+            (FamilyMatch(V4), ProtocolMatch(TCP), TupleMatch.port(Side.DESTINATION, V4, "n:p/4")),
         ],
     ),
 }
@@ -98,7 +102,7 @@ COMPILED = {
 
 @pytest.mark.parametrize(("rule", "expected"), COMPILED.values(), ids=COMPILED)
 def test_rules_are_compiled_as_said(rule, expected):
-    assert [r.matches for r in compile_rule(rule, (Accept(),), names, "")] == expected
+    assert [r.matches for r in compile_rule(rule, (Accept(),), names, MARKS, "")] == expected
 
 
 @pytest.mark.parametrize("count", [1, 10, 50])
@@ -106,7 +110,7 @@ def test_the_result_is_linear_in_the_size_of_the_rule(count):
     many = tuple(IPSetId(f"n:{number}") for number in range(count))
     both_ends = PeerMatch(ports=(PortRange(1, 1),), port_sets=many)
     rule = HostRule(action=Action.ALLOW, protocol=TCP, source=both_ends, destination=both_ends)
-    assert len(compile_rule(rule, (Accept(),), names, "")) == 2 * (2 * (count + 1) + 1)
+    assert len(compile_rule(rule, (Accept(),), names, MARKS, "")) == 2 * (2 * (count + 1) + 1)
 
 
 def test_alternatives_at_both_ends_do_not_remember_an_earlier_rule():
@@ -129,10 +133,19 @@ def test_alternatives_at_both_ends_do_not_remember_an_earlier_rule():
     assert not walk(ruleset, packet, Path.FORWARD).is_accepted
 
 
+def test_the_bit_of_alternatives_is_cleared_before_it_is_set_and_no_other_is_touched():
+    both_ends = PeerMatch(ports=(PortRange(1, 1),), port_sets=(PORT_SETS[0],))
+    rule = HostRule(action=Action.ALLOW, family=V4, protocol=TCP, source=both_ends, destination=both_ends)
+    first, *rest = compile_rule(rule, (Accept(),), names, MARKS, "")
+    assert first == Rule((), (SetMark(0xFFFFFFFF & ~MARKS.alternative, 0),))
+    assert [r.statements for r in rest[:2]] == [(SetMark(0xFFFFFFFF & ~MARKS.alternative, MARKS.alternative),)] * 2
+    assert all(MarkMatch(MARKS.alternative, 0, negate=True) in r.matches for r in rest[2:])
+
+
 def test_numbered_ports_without_a_protocol_that_has_them_are_a_bug_of_calc():
     rule = HostRule(action=Action.ALLOW, destination=PeerMatch(ports=(PortRange(80, 80),)))
     with pytest.raises(AssertionError, match="no protocol"):
-        compile_rule(rule, (Accept(),), names, "")
+        compile_rule(rule, (Accept(),), names, MARKS, "")
 
 
 def test_only_maximal_networks_are_kept():
@@ -142,4 +155,4 @@ def test_only_maximal_networks_are_kept():
 
 def test_a_log_rule_is_no_verdict():
     rule = HostRule(action=Action.LOG, protocol=UDP)
-    assert [r.matches for r in compile_rule(rule, (), names, "")] == [(ProtocolMatch(UDP),)]
+    assert [r.matches for r in compile_rule(rule, (), names, MARKS, "")] == [(ProtocolMatch(UDP),)]

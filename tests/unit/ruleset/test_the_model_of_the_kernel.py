@@ -25,7 +25,6 @@ from tortie.ruleset.values import (
     MapDelta,
     MarkMatch,
     NoTrack,
-    PortSetMatch,
     ProtocolMatch,
     Return,
     Rule,
@@ -37,6 +36,7 @@ from tortie.ruleset.values import (
     SetMatch,
     SetType,
     Side,
+    TupleMatch,
 )
 
 A1, A2 = Address.parse("10.0.0.1"), Address.parse("10.0.0.2")
@@ -195,7 +195,7 @@ def test_the_way_out_is_unknown_before_routing():
 @pytest.mark.parametrize(("negate", "expected"), [(False, False), (True, True)])
 def test_a_packet_without_ports_is_in_no_port_set(negate, expected):
     ruleset = Ruleset(
-        chains={"c": base(Rule((PortSetMatch(Side.DESTINATION, Family.V4, "p", negate),), (Drop(),)))},
+        chains={"c": base(Rule((TupleMatch.port(Side.DESTINATION, Family.V4, "p", negate=negate),), (Drop(),)))},
         sets={
             "p": apply(
                 Ruleset(),

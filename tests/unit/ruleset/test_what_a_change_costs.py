@@ -15,16 +15,23 @@ from tortie.calc.hoststate import (
     PeerMatch,
     PolicyId,
     PolicyUpdate,
+    PortRange,
     ProfileUpdate,
     TierPolicies,
+    TiersUpdate,
     WorkloadEndpointRemove,
     WorkloadEndpointUpdate,
 )
 from tortie.model.policy import Action
 from tortie.net import TCP, Address, Network, Protocol
-from tortie.ruleset import Compiler, Options, Ruleset, apply_flush, initial
-from tortie.ruleset.compiler import split_members
-from tortie.ruleset.marks import PASS, lacks_bit
+from tortie.ruleset import Compiler, Options, Ruleset, apply_flush, canonical, initial
+from tortie.ruleset.flushing import split_members
+from tortie.ruleset.group import GroupStage
+from tortie.ruleset.kept import Kept
+from tortie.ruleset.marks import lacks_bit
+from tortie.ruleset.names import is_group_chain
+from tortie.ruleset.options import Compilation
+from tortie.ruleset.places import Place
 from tortie.ruleset.values import (
     Accept,
     ChainDelete,
@@ -34,11 +41,14 @@ from tortie.ruleset.values import (
     Jump,
     MapDelta,
     Return,
+    Rule,
     SetCreate,
     SetDelete,
     SetDelta,
 )
 
+LINEAR = Options(compilation=Compilation.LINEAR)
+PASSED = LINEAR.marks.passed
 SET = IPSetId("s:peers")
 P, Q = PolicyId("NetworkPolicy", "ns", "p"), PolicyId("NetworkPolicy", "ns", "q")
 FROM_SET = HostRule(action=Action.ALLOW, source=PeerMatch(sets=(SET,)))
@@ -66,9 +76,10 @@ def update(policy_id: PolicyId, *rules: HostRule) -> PolicyUpdate:
 class Host:
     """A compiler with the ruleset that its flushes make."""
 
-    def __init__(self, *deltas: HostStateDelta) -> None:
-        self.compiler = Compiler()
-        self.ruleset = apply_flush(Ruleset(), initial(Options()))
+    def __init__(self, *deltas: HostStateDelta, compilation: Compilation = Compilation.LINEAR) -> None:
+        options = Options(compilation=compilation)
+        self.compiler = Compiler(options)
+        self.ruleset = apply_flush(Ruleset(), initial(options))
         allow = HostProfile(ingress=(HostRule(action=Action.ALLOW),), egress=(HostRule(action=Action.ALLOW),))
         self.flush(ProfileUpdate(name="kns.ns", profile=allow), *deltas)
 
@@ -115,8 +126,17 @@ def test_an_endpoint_of_a_known_class_is_one_map_entry_a_direction(host):
     flush = host.flush(endpoint("cali3", P))
     assert flush.create == flush.delete == ()
     assert flush.switch == (
-        MapDelta("wl-to", set=(("cali3", host.class_of("cali1")),)),
         MapDelta("wl-from", set=(("cali3", host.class_of("cali1", "wl-from")),)),
+        MapDelta("wl-to", set=(("cali3", host.class_of("cali1")),)),
+    )
+
+
+def test_a_link_that_is_not_called_like_a_workloads_is_noted_as_one(host):
+    flush = host.flush(endpoint("tap3", P))
+    assert flush.switch[0] == SetDelta("wl", added=frozenset({"tap3"}))
+    assert (
+        SetDelta("wl", removed=frozenset({"tap3"}))
+        in host.flush(WorkloadEndpointRemove(id=EndpointId("ns", "tap3"))).switch
     )
 
 
@@ -125,7 +145,7 @@ def test_an_endpoint_of_a_new_class_brings_its_chain_first(host):
     (created,) = flush.create
     assert isinstance(created, ChainReplace)
     assert created.name == host.class_of("cali3")
-    assert all(isinstance(delta, MapDelta) for delta in flush.switch)
+    assert [type(delta) for delta in flush.switch] == [MapDelta, MapDelta]
 
 
 def test_endpoints_of_the_same_rules_share_a_class_whatever_their_profiles_are_called(host):
@@ -137,7 +157,10 @@ def test_endpoints_of_the_same_rules_share_a_class_whatever_their_profiles_are_c
 def test_the_last_endpoint_of_a_class_takes_its_chains_along(host):
     gone = host.class_of("cali2")
     flush = host.flush(WorkloadEndpointRemove(id=EndpointId("ns", "cali2")))
-    assert flush.switch == (MapDelta("wl-to", removed=("cali2",)), MapDelta("wl-from", removed=("cali2",)))
+    assert flush.switch == (
+        MapDelta("wl-from", removed=("cali2",)),
+        MapDelta("wl-to", removed=("cali2",)),
+    )
     assert flush.delete == (ChainDelete(gone), ChainDelete("gi-ns/q"))
 
 
@@ -208,7 +231,7 @@ def test_a_first_network_makes_another_set_and_the_last_one_gone_restores_it(hos
     assert [delta.name for delta in flush.switch if isinstance(delta, ChainReplace)] == ["gi-ns/p"]
     assert flush.delete == (SetDelete("s4-peers"),)
     host.flush(IPSetDelta(id=SET, removed=frozenset({Network.parse("10.9.0.0/16")})))
-    assert set(host.ruleset.sets) == {"s4-peers", "s6-peers"}
+    assert set(host.ruleset.sets) == {"wl", "s4-peers", "s6-peers"}
 
 
 def test_a_network_within_another_is_not_in_the_kernels_set(host):
@@ -267,8 +290,8 @@ def test_after_a_policy_that_can_pass_the_rest_of_the_tier_is_skipped_if_it_did(
     clear, first, second, default, profiles = bodies(host, "cali2")
     assert clear[0] == ()
     assert first == ((), (Jump("gi-ns/p"),))
-    assert second == ((lacks_bit(PASS),), (Jump("gi-ns/q"),))
-    assert default == ((lacks_bit(PASS),), (Drop(),))
+    assert second == ((lacks_bit(PASSED),), (Jump("gi-ns/q"),))
+    assert default == ((lacks_bit(PASSED),), (Drop(),))
     assert profiles == ((), (Accept(),))
 
 
@@ -302,7 +325,7 @@ def test_a_pass_rule_sets_the_bit_and_returns():
     host = Host(update(P, PASS_RULE), endpoint("cali1", P))
     (rule,) = host.ruleset.chains["gi-ns/p"].rules
     assert isinstance(rule.statements[-1], Return)
-    assert rule.statements[0].set == PASS
+    assert rule.statements[0].set == PASSED
 
 
 def test_rules_name_their_policy_and_index(host):
@@ -318,3 +341,121 @@ def test_a_workload_cannot_speak_the_tunnels_protocols(host):
     rules = host.ruleset.chains[host.class_of("cali1", "wl-from")].rules
     assert [rule.comment for rule in rules[1:3]] == ["VXLAN from a workload", "IPIP from a workload"]
     assert rules[2].matches[0].protocol == Protocol(4)
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------------
+
+
+MANY = tuple(PolicyId("NetworkPolicy", "ns", f"p{number:05}") for number in range(10_000))
+
+
+def tiers_of(*ids: PolicyId) -> tuple[TierPolicies, ...]:
+    return (TierPolicies(name="default", default_action="Deny", ingress=ids, egress=()),)
+
+
+def test_policies_that_the_same_classes_use_are_one_group(host):
+    assert host.flush(endpoint("cali1", P, Q)).delete
+    (jump, *_) = [rule.statements[0] for rule in host.ruleset.chains[host.class_of("cali1")].rules[1:]]
+    assert isinstance(jump, Jump)
+    assert is_group_chain(jump.chain)
+    assert [rule.statements for rule in host.ruleset.chains[jump.chain].rules] == [
+        (Jump("gi-ns/p"),),
+        (Jump("gi-ns/q"),),
+    ]
+
+
+def test_classes_share_the_chains_of_their_groups(host):
+    shared = {statement.chain for name in ("cali1", "cali2") for statement in jumps(host, name)}
+    assert shared == {"gi-ns/p", "gi-ns/q"}, "what only one of them uses is a group of its own"
+
+
+def jumps(host: Host, ifname: str) -> list[Jump]:
+    rules = host.ruleset.chains[host.class_of(ifname)].rules
+    return [statement for rule in rules for statement in rule.statements if isinstance(statement, Jump)]
+
+
+def test_a_policy_that_joins_a_large_group_touches_the_group_and_nothing_else():
+    group = Host(*(update(policy_id, DENY) for policy_id in MANY[:100]), endpoint("cali1", *MANY[:50], *MANY[51:100]))
+    (chain,) = {jump.chain for jump in jumps(group, "cali1")}
+    delta = TiersUpdate(endpoints=(EndpointId("ns", "cali1"),), tiers=tiers_of(*MANY[:100]))
+    flush = group.flush(delta)
+    assert [delta.name for delta in flush.create] == [f"gi-ns/{MANY[50].name}"]
+    assert [delta.name for delta in flush.switch] == [chain]
+    assert flush.delete == ()
+
+
+@pytest.mark.parametrize("compilation", Compilation)
+def test_a_change_of_one_policy_of_ten_thousand_changes_what_is_about_it(compilation):
+    """Its cost in time is bench/ruleset.py's; here is what it says to do."""
+    ports = [PeerMatch(ports=(PortRange(number, number),)) for number in range(1, 10_001)]
+    rules = [HostRule(action=Action.ALLOW, protocol=TCP, destination=port) for port in ports]
+    updates = [update(policy_id, rule) for policy_id, rule in zip(MANY, rules, strict=True)]
+    big = Host(*updates, endpoint("cali1", *MANY), compilation=compilation)
+    flush = big.flush(update(MANY[5000], FROM_SET), IPSetUpdate(id=SET, members=frozenset({address("10.0.0.1")})))
+    assert sum(len(delta.rules) for step in flush for delta in step if isinstance(delta, ChainReplace)) < 100
+    assert sum(map(len, flush)) < 20
+
+
+def test_tiers_that_several_endpoints_share_are_one_update(host):
+    host.flush(endpoint("cali3", P))
+    before = host.class_of("cali1")
+    both = (EndpointId("ns", "cali1"), EndpointId("ns", "cali3"))
+    flush = host.flush(TiersUpdate(endpoints=both, tiers=tiers_of(Q)))
+    assert [type(delta) for delta in flush.switch] == [ChainReplace]
+    assert host.class_of("cali1") == host.class_of("cali3") == before
+
+
+def test_what_an_earlier_run_has_called_something_is_called_so_again(host):
+    host.flush(endpoint("cali2"), endpoint("cali1", P, Q))
+    host.flush(endpoint("cali3", Q, P), endpoint("cali1", Q, P))  # class and group are called after what they were
+    again = Compiler(LINEAR)
+    again.keep(Kept.of(host.ruleset))
+    for delta in host.compiler.state():
+        again.update(delta)
+    assert apply_flush(apply_flush(Ruleset(), initial(LINEAR)), again.flush()) == host.ruleset
+
+
+def test_names_of_an_earlier_run_that_do_not_fit_are_not_taken(host):
+    again = Compiler(LINEAR)
+    again.keep(
+        Kept({Place.WORKLOAD_INGRESS: {"cali1": "eo-other", "cali2": "gi-ns/p"}}, frozenset({"gi-x_aaaaaaaaaa"}))
+    )
+    for delta in host.compiler.state():
+        again.update(delta)
+    ruleset = apply_flush(apply_flush(Ruleset(), initial(LINEAR)), again.flush())
+    assert canonical(ruleset) == canonical(host.ruleset)
+    assert all(chain.startswith("ei-") for chain in ruleset.maps["wl-to"].values())
+
+
+def test_a_policy_that_goes_from_group_to_group_is_not_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [PolicyId("NetworkPolicy", "ns", f"p{number}") for number in range(20)]
+    host = Host(*(update(i, DENY) for i in ids), endpoint("cali1", *ids), endpoint("cali2", *ids))
+    compiled: list[str] = []
+    compile_it = GroupStage.compile
+
+    def counted(stage: GroupStage, rule: HostRule, comment: str) -> list[Rule]:
+        compiled.append(comment)
+        return compile_it(stage, rule, comment)
+
+    monkeypatch.setattr(GroupStage, "compile", counted)
+    before = host.ruleset
+    for left in (ids[:10] + ids[11:], ids):
+        tiers = (TierPolicies(name="default", default_action="Deny", ingress=tuple(left)),)
+        host.flush(TiersUpdate(endpoints=(EndpointId("ns", "cali2"),), tiers=tiers))
+    assert not [text for text in compiled if text.startswith("ns/p")]
+    assert canonical(host.ruleset) == canonical(before)
+    host.flush(update(ids[3], PASS_RULE))
+    assert len([text for text in compiled if text.startswith("ns/p3 ")]) == 1
+
+
+def test_a_policy_that_left_and_came_back_before_the_flush_is_placed_once() -> None:
+    """The list is the one that was arranged, and the policy in between must leave nothing."""
+    ids = [PolicyId("NetworkPolicy", "ns", f"p{number}") for number in range(12)]
+    host = Host(*(update(i, DENY) for i in ids), endpoint("cali1", *ids[:10]), compilation=Compilation.RUNS)
+    before = host.ruleset
+    host.compiler.update(endpoint("cali1", *ids[:11]))
+    host.flush(endpoint("cali1", *ids[:10]))
+    assert host.ruleset == before
+    host.flush(endpoint("cali1", *ids[1:], ids[0]))
+    straight = Host(*(update(i, DENY) for i in ids), endpoint("cali1", *ids[1:], ids[0]), compilation=Compilation.RUNS)
+    assert canonical(host.ruleset) == canonical(straight.ruleset)

@@ -32,6 +32,7 @@ IPCTNL_MSG_CT_DELETE = _SUBSYSTEM | 2
 CTA_TUPLE_ORIG = 1
 CTA_TUPLE_REPLY = 2
 CTA_ID = 12
+CTA_TUPLE_MASTER = 14
 CTA_ZONE = 18
 CTA_FILTER = 25
 CTA_TUPLE_IP = 1
@@ -41,6 +42,8 @@ CTA_IP_DST = {Family.V4: 2, Family.V6: 4}
 CTA_PROTO_NUM = 1
 CTA_PROTO_SRC_PORT = 2
 CTA_PROTO_DST_PORT = 3
+CTA_PROTO_ICMP_TYPE = {Family.V4: 5, Family.V6: 8}
+CTA_PROTO_ICMP_CODE = {Family.V4: 6, Family.V6: 9}
 CTA_FILTER_ORIG_FLAGS = 1
 CTA_FILTER_REPLY_FLAGS = 2
 _FILTER_SRC = 0x1  # CTA_FILTER_F_CTA_IP_SRC
@@ -58,6 +61,9 @@ class ConntrackTuple(msgspec.Struct, frozen=True, kw_only=True):
     source_port: int = 0
     """0 for a protocol without ports."""
     destination_port: int = 0
+    icmp_type: int | None = None
+    """None but for ICMP and ICMPv6."""
+    icmp_code: int | None = None
 
 
 class ConntrackFlow(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +75,15 @@ class ConntrackFlow(msgspec.Struct, frozen=True, kw_only=True):
     reply: ConntrackTuple
     id: int
     zone: int
+    is_related: bool = False
+    """Another flow announced it (a helper's expectation), and it was let in as such."""
     key: bytes
     """The original tuple as the kernel wrote it, with what other protocols have in place of ports: what a deletion names."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Of both ends, as sent and as NAT has made of them."""
+        return self.original.source, self.original.destination, self.reply.source, self.reply.destination
 
 
 class Place(Enum):
@@ -132,6 +145,7 @@ def read_flow(frame: Frame) -> ConntrackFlow:
         reply=reply,
         id=int.from_bytes(found[CTA_ID], "big"),
         zone=int.from_bytes(found.get(CTA_ZONE, b""), "big"),
+        is_related=CTA_TUPLE_MASTER in found,
         key=found[CTA_TUPLE_ORIG],
     )
 
@@ -144,4 +158,10 @@ def _read_tuple(data: bytes, family: Family) -> tuple[Protocol, ConntrackTuple]:
         destination=Address(addresses[CTA_IP_DST[family]]),
         source_port=int.from_bytes(protocol.get(CTA_PROTO_SRC_PORT, b""), "big"),
         destination_port=int.from_bytes(protocol.get(CTA_PROTO_DST_PORT, b""), "big"),
+        icmp_type=_byte(protocol.get(CTA_PROTO_ICMP_TYPE[family])),
+        icmp_code=_byte(protocol.get(CTA_PROTO_ICMP_CODE[family])),
     )
+
+
+def _byte(data: bytes | None) -> int | None:
+    return None if data is None else data[0]

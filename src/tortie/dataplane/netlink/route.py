@@ -29,6 +29,7 @@ RTM_GETROUTE = 26
 RT_TABLE_MAIN = 254
 RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
+RT_SCOPE_HOST = 254
 RT_SCOPE_NOWHERE = 255
 
 RTA_DST = 1
@@ -52,10 +53,11 @@ class RouteType(IntEnum):
     """What becomes of the packet (linux/rtnetlink.h, RTN_…): the types that we make."""
 
     UNICAST = 1
+    LOCAL = 2
     BLACKHOLE = 6
 
 
-_KINDS = {int(RouteType.UNICAST): "", int(RouteType.BLACKHOLE): "blackhole "}
+_KINDS = {int(RouteType.UNICAST): "", int(RouteType.LOCAL): "local ", int(RouteType.BLACKHOLE): "blackhole "}
 
 
 class Hop(NamedTuple):
@@ -109,8 +111,14 @@ def keyed_route(key: RouteKey, hop: Hop) -> Route:
 
 def replace_route(route: Route, *, protocol: int, table: int = RT_TABLE_MAIN) -> Message:
     """Add *route*, in place of one of the same table, destination and metric."""
-    scope = RT_SCOPE_LINK if route.hop.type == RouteType.UNICAST and not route.hop.gateway else RT_SCOPE_UNIVERSE
-    return Message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, _pack(route, protocol, table, scope))
+    return Message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, _pack(route, protocol, table, _scope(route.hop)))
+
+
+def _scope(hop: Hop) -> int:
+    """How far away the next hop is."""
+    if hop.type == RouteType.LOCAL:
+        return RT_SCOPE_HOST
+    return RT_SCOPE_LINK if hop.type == RouteType.UNICAST and not hop.gateway else RT_SCOPE_UNIVERSE
 
 
 def delete_route(route: Route, *, protocol: int, table: int = RT_TABLE_MAIN) -> Message:

@@ -27,13 +27,18 @@ from tortie.dataplane.nft.encode import (
     META_OF_INTERFACE,
     NFPROTO,
     PORT_OFFSET,
+    PORT_PARTS,
     PROTOCOLS_WITH_PORTS,
-    TUPLE_REGISTERS,
+    SIDE_OF_PART,
     AnonymousSet,
     family_of,
+    host_u32,
+    load_tuple,
 )
 from tortie.dataplane.nft.expressions import (
     CT_STATE,
+    CT_STATUS,
+    CT_STATUS_DNAT,
     FIB_SOURCE_IS_ROUTED_BACK,
     REG_1,
     Bitwise,
@@ -59,17 +64,19 @@ from tortie.net import Address, Family, Network, Protocol
 from tortie.ruleset.values import (
     Accept,
     CtStateMatch,
+    DestinationNATMatch,
     Dispatch,
     Drop,
     FamilyMatch,
     ICMPTypeMatch,
     InterfaceMatch,
+    InterfaceSetMatch,
     Jump,
+    KeyPart,
     LogPacket,
     MarkMatch,
     Match,
     NetsMatch,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
     Range,
@@ -79,6 +86,7 @@ from tortie.ruleset.values import (
     SetMatch,
     SpoofedSourceMatch,
     Statement,
+    TupleMatch,
 )
 from tortie.ruleset.values import NoTrack as NoTrackStatement
 
@@ -87,6 +95,8 @@ _FAMILIES = {data: family for family, data in NFPROTO.items()}
 _SIDE_OF_PORT = {offset: side for side, offset in PORT_OFFSET.items()}
 _SIDE_OF_ADDRESS = {offset: key for key, offset in ADDRESS_OFFSET.items()}
 _ICMP_FAMILIES = {protocol.number: family for family, protocol in ICMP_OF_FAMILY.items()}
+_PART_OF_ADDRESS = {SIDE_OF_PART[part]: part for part in (KeyPart.SOURCE, KeyPart.DESTINATION)}
+_PART_OF_PORT = {PORT_OFFSET[SIDE_OF_PART[part]]: part for part in PORT_PARTS}
 _PORT_PROTOCOLS = {protocol.number for protocol in PROTOCOLS_WITH_PORTS}
 _NEGATE = {Operator.EQ: False, Operator.NEQ: True}
 _VERDICTS: Mapping[VerdictCode, Statement] = {
@@ -195,11 +205,13 @@ class _RuleDecoder:
                 if not negate:
                     return FamilyMatch(_FAMILIES[data])
             case MetaLoad(MetaKey.L4PROTO, register=1):
-                return self._protocol_match()
+                return self._protocol_match(expression)
             case MetaLoad(MetaKey.MARK, register=1):
                 return self._mark()
             case CtLoad(key, register=1) if key == CT_STATE:
                 return self._ct_state()
+            case CtLoad(key, register=1) if key == CT_STATUS:
+                return self._ct_status()
             case FibLoad(flags, register=1) if flags == FIB_SOURCE_IS_ROUTED_BACK:
                 if self._equality(4) == (bytes(4), False):
                     return SpoofedSourceMatch()
@@ -225,7 +237,9 @@ class _RuleDecoder:
     def _interface(self, key: MetaKey) -> Match | Statement:
         interface = _INTERFACES[key]
         if self._next_is(Lookup):
-            return Dispatch(interface, self._lookup(verdict=True).set_name)
+            lookup = self._interface_lookup()
+            kind = Dispatch if lookup.verdict else InterfaceSetMatch
+            return kind(interface, lookup.set_name)
         compare = self._compare()
         if compare.operator is not Operator.EQ:
             raise _UnrecognisedError(str(compare))
@@ -235,7 +249,9 @@ class _RuleDecoder:
             raise _UnrecognisedError(str(compare))
         return InterfaceMatch(interface, name, prefix)
 
-    def _protocol_match(self) -> Match:
+    def _protocol_match(self, load: MetaLoad) -> Match:
+        if self._next_is(Lookup, PayloadLoad):
+            return self._tuple(load, KeyPart.PROTOCOL, None)
         data, negate = self._equality(1)
         if not negate:
             self._protocol = data[0]
@@ -266,13 +282,19 @@ class _RuleDecoder:
             raise _UnrecognisedError(f"states {bits:#x} {compare}")
         return CtStateMatch(states)
 
+    def _ct_status(self) -> Match:
+        read = (self._mask(), self._compare())
+        if read != (host_u32(CT_STATUS_DNAT), Compare(Operator.NEQ, bytes(4))):
+            raise _UnrecognisedError(f"status {read}")
+        return DestinationNATMatch()
+
     # --- addresses ----------------------------------------------------------------------------------------------------------
 
     def _address(self, load: PayloadLoad) -> Match:
         family, side = _SIDE_OF_ADDRESS[load.offset]
         length = family.bits // 8
-        if load.length == length and self._next_is(MetaLoad):
-            return self._tuple(load)
+        if load.length == length and self._next_is(MetaLoad, PayloadLoad):
+            return self._tuple(load, _PART_OF_ADDRESS[side], family)
         if load.length == length and self._next_is(Lookup):
             lookup = self._lookup()
             found = self._sets.get(lookup.set_name)
@@ -288,18 +310,20 @@ class _RuleDecoder:
             raise _UnrecognisedError(str(error)) from None
         return NetsMatch(side, (network,), negate)
 
-    def _tuple(self, load: PayloadLoad) -> Match:
-        family, side = _SIDE_OF_ADDRESS[load.offset]
-        _, protocol, port = TUPLE_REGISTERS[family]
-        rest = [self._next(), self._next()]
-        wanted = [
-            MetaLoad(MetaKey.L4PROTO, protocol),
-            PayloadLoad(PayloadBase.TRANSPORT, PORT_OFFSET[side], 2, port),
-        ]
-        if rest != wanted:
-            raise _UnrecognisedError(f"{rest}, not protocol and port beside the address")
+    def _tuple(self, first: Expression, part: KeyPart, family: Family | None) -> Match:
+        """The look-up of several parts of the packet side by side, of which the first has been read."""
+        loads, key = [first], [part]
+        while self._next_is(MetaLoad, PayloadLoad):
+            loads.append(self._next())
+            key.append(_part_of(loads[-1]))
+        if loads != list(load_tuple(key, family)):
+            raise _UnrecognisedError(f"{loads}, not side by side")
+        if KeyPart.ICMP_TYPE in key and (family is None or self._protocol != ICMP_OF_FAMILY[family].number):
+            raise _UnrecognisedError(f"an ICMP type of protocol {self._protocol}")
         lookup = self._lookup()
-        return PortSetMatch(side, family, lookup.set_name, lookup.negate)
+        if lookup.set_name in self._sets:
+            raise _UnrecognisedError("a set of tuples without a name")
+        return TupleMatch(tuple(key), family, lookup.set_name, lookup.negate)
 
     # --- the transport header -----------------------------------------------------------------------------------------------
 
@@ -334,6 +358,8 @@ class _RuleDecoder:
             return ICMPTypeMatch(family, data[0], data[1])
         if load.length != 1:
             raise _UnrecognisedError(str(load))
+        if self._next_is(Lookup):
+            return self._tuple(load, KeyPart.ICMP_TYPE, family)
         if not self._next_is(PayloadLoad):
             data, negate = self._equality(1)
             return ICMPTypeMatch(family, data[0], None, negate)
@@ -347,6 +373,14 @@ class _RuleDecoder:
         icmp_type, code = struct.unpack("B3xB3x", found.pieces[0].key)
         return ICMPTypeMatch(family, icmp_type, code, negate=True)
 
+    def _interface_lookup(self) -> Lookup:
+        """Of a named map or set; a packet's interface is never looked for in what it is not in."""
+        expression = self._next()
+        assert isinstance(expression, Lookup)
+        if expression.register != REG_1 or expression.negate or expression.set_name in self._sets:
+            raise _UnrecognisedError(f"{expression}, not a look-up of an interface")
+        return expression
+
     def _lookup(self, *, verdict: bool = False) -> Lookup:
         expression = self._next()
         if not isinstance(expression, Lookup) or expression.register != REG_1 or expression.verdict != verdict:
@@ -354,6 +388,18 @@ class _RuleDecoder:
         if verdict and expression.set_name in self._sets:
             raise _UnrecognisedError("a map without a name")
         return expression
+
+
+def _part_of(load: Expression) -> KeyPart:
+    """What a load after the first of a tuple puts there, wherever it does."""
+    match load:
+        case MetaLoad(MetaKey.L4PROTO):
+            return KeyPart.PROTOCOL
+        case PayloadLoad(PayloadBase.TRANSPORT, offset, 2):
+            return _PART_OF_PORT[offset]
+        case PayloadLoad(PayloadBase.TRANSPORT, 0, 1):
+            return KeyPart.ICMP_TYPE
+    raise _UnrecognisedError(f"{load} in a tuple")
 
 
 def _host_u32(data: bytes) -> int:

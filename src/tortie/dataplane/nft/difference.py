@@ -32,6 +32,8 @@ from tortie.ruleset.values import (
 )
 
 _TABLE = Subject(Kind.TABLE, messages.TABLE)
+_REPLACED = (SetType.NETWORK, SetType.PACKET_RATE, SetType.CONNECTIONS)
+"""Where a new element cannot stand beside an old one: networks overlap, and a limit is not changed by adding another."""
 
 
 class Steps(NamedTuple):
@@ -82,7 +84,7 @@ def _created(desired: Contents, actual: Contents) -> Iterator[RulesetDelta | Uni
 
 
 def _set_change(wanted: SetContents, known: SetContents | None) -> Iterator[RulesetDelta | Unit]:
-    """New members; together with those that go where the kernel would find an overlap, which in sets of networks it may."""
+    """New members; together with those that go where the new ones may need their place."""
     assert not isinstance(wanted.declaration, Unrecognised)
     declaration = wanted.declaration
     if known is None:
@@ -95,7 +97,7 @@ def _set_change(wanted: SetContents, known: SetContents | None) -> Iterator[Rule
     added = frozenset(wanted.elements - known.elements)
     if added:
         gone = frozenset(known.elements - wanted.elements)
-        yield SetDelta(declaration.name, added, gone if declaration.type is SetType.NETWORK else frozenset())
+        yield SetDelta(declaration.name, added, gone if declaration.type in _REPLACED else frozenset())
 
 
 def _flush_elements(subject: Subject) -> Unit:
@@ -152,15 +154,15 @@ def _deleted(desired: Contents, actual: Contents, set_ids: count[int]) -> Iterat
     for name, wanted in desired.sets.items():
         known = actual.sets.get(name)
         if known and not known.foreign and (gone := frozenset(known.elements - wanted.elements)):
-            in_create = wanted.elements - known.elements and _is_interval(wanted)
+            in_create = wanted.elements - known.elements and _is_replaced(wanted)
             deltas += [] if in_create else [SetDelta(name, removed=gone)]
     deltas += [SetDelete(name) for name in sorted(actual.sets.keys() - desired.sets.keys())]
     for delta in deltas:
         yield from units_of(delta, set_ids)
 
 
-def _is_interval(wanted: SetContents) -> bool:
-    return not isinstance(wanted.declaration, Unrecognised) and wanted.declaration.type is SetType.NETWORK
+def _is_replaced(wanted: SetContents) -> bool:
+    return not isinstance(wanted.declaration, Unrecognised) and wanted.declaration.type in _REPLACED
 
 
 # --- conflicts --------------------------------------------------------------------------------------------------------------

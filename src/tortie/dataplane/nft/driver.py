@@ -28,6 +28,7 @@ from tortie.dataplane.nft.difference import Steps, difference, drop_table
 from tortie.dataplane.nft.listing import Actual, read_table
 from tortie.dataplane.nft.model import Contents
 from tortie.dataplane.nft.watch import TableWatch
+from tortie.ruleset.ruleset import Ruleset
 from tortie.ruleset.values import ChainReplace, Drop, Flush, Rule, RulesetDelta
 
 REFUSED_COMMENT = "refused by the kernel"
@@ -58,6 +59,16 @@ class NftDriver:
     def refused(self) -> dict[str, str]:
         """The objects that are not in force as desired, with the kernel's reasons."""
         return {str(subject): reason for subject, reason in self._refused.items()}
+
+    def desired(self) -> Ruleset:
+        """What is wanted, all of it: a copy, which costs what it holds."""
+        return self._desired.ruleset()
+
+    def forget(self) -> None:
+        """Forget what is wanted: what is staged from now on is all that is. The kernel is listed before the next plan."""
+        self._desired = Contents()
+        self._refused.clear()
+        self._distrust()
 
     def stage(self, delta: Flush) -> None:
         """Record what is wanted; no I/O. Until the first time nothing is known to be unwanted either."""

@@ -12,9 +12,29 @@ from enum import IntFlag
 from typing import NamedTuple
 
 from tortie.dataplane.netlink.message import attribute, attribute_map, attributes, be32, nest
-from tortie.dataplane.nft.expressions import Verdict, read_value, read_verdict, value_data, verdict_data
+from tortie.dataplane.nft.expressions import (
+    ConnectionsOver,
+    LimitOver,
+    Verdict,
+    pack_as,
+    parse_expression,
+    read_value,
+    read_verdict,
+    value_data,
+    verdict_data,
+)
 from tortie.net import Address, Family, Network, Protocol
-from tortie.ruleset.values import AddressPortElement, Element, SetDeclaration, SetType
+from tortie.ruleset.values import (
+    INTERFACE_TYPES,
+    TUPLE_FIELDS,
+    ConnectionsElement,
+    Element,
+    RateElement,
+    SetDeclaration,
+    SetType,
+    TupleElement,
+    TupleField,
+)
 
 IFNAME_BYTES = 16
 
@@ -43,11 +63,9 @@ _IPV4_ADDR, _IPV6_ADDR, _INET_PROTO, _INET_SERVICE, _IFNAME = 7, 8, 12, 13, 41
 _ICMP_TYPE, _ICMP_CODE, _ICMPV6_TYPE, _ICMPV6_CODE = 14, 32, 29, 33
 
 KEY_ADDRESS = {Family.V4: KeyType(_IPV4_ADDR, 4, _BIG), Family.V6: KeyType(_IPV6_ADDR, 16, _BIG)}
-KEY_TUPLE = {
-    family: KeyType(key.number << 12 | _INET_PROTO << 6 | _INET_SERVICE, key.length + 8, _NONE)
-    for family, key in KEY_ADDRESS.items()
-}
 KEY_PORT = KeyType(_INET_SERVICE, 2, _BIG)
+_KEY_PROTOCOL = KeyType(_INET_PROTO, 1, _BIG)
+_KEY_ICMP_TYPE = {Family.V4: KeyType(_ICMP_TYPE, 1, _BIG), Family.V6: KeyType(_ICMPV6_TYPE, 1, _BIG)}
 KEY_IFNAME = KeyType(_IFNAME, IFNAME_BYTES, _HOST)
 KEY_ICMP = {
     Family.V4: KeyType(_ICMP_TYPE << 6 | _ICMP_CODE, 8, _NONE),
@@ -64,6 +82,8 @@ class Piece(NamedTuple):
     open: bool = False
     """Begins an interval without an end; nft wants to be told in user data."""
     verdict: Verdict | None = None
+    limit: LimitOver | ConnectionsOver | None = None
+    """What a look-up does with the packet besides finding the element."""
 
 
 _ELEM_INTERVAL_END = 1
@@ -78,6 +98,8 @@ def pack_piece(piece: Piece) -> bytes:
         parts += verdict_data(2, piece.verdict)
     if piece.open:
         parts += attribute(6, _USERDATA_FLAGS)
+    if piece.limit:
+        parts += pack_as(7, piece.limit)
     return nest(1, parts)
 
 
@@ -92,11 +114,19 @@ def parse_piece(data: bytes) -> Piece:
         flags = int.from_bytes(found.get(3, b""), "big")
         verdict = read_verdict(found[2]) if 2 in found else None
         key = read_value(found[1])
+        limit = _read_limit(found[7]) if 7 in found else None
     except (KeyError, ValueError):
         raise UnknownElementError(data.hex()) from None
-    if not found.keys() <= {1, 2, 3, 6} or flags & ~_ELEM_INTERVAL_END:
+    if not found.keys() <= {1, 2, 3, 6, 7} or flags & ~_ELEM_INTERVAL_END:
         raise UnknownElementError(data.hex())
-    return Piece(key, end=bool(flags), open=6 in found, verdict=verdict)
+    return Piece(key, end=bool(flags), open=6 in found, verdict=verdict, limit=limit)
+
+
+def _read_limit(data: bytes) -> LimitOver | ConnectionsOver:
+    expression = parse_expression(data)
+    if not isinstance(expression, LimitOver | ConnectionsOver):
+        raise ValueError(f"{expression}, not a limit")
+    return expression
 
 
 def parse_pieces(data: bytes) -> Iterator[Piece]:
@@ -108,8 +138,43 @@ def parse_pieces(data: bytes) -> Iterator[Piece]:
 # --- elements of named sets -------------------------------------------------------------------------------------------------
 
 
+SET_LIMITS: dict[SetType, LimitOver | ConnectionsOver] = {
+    SetType.PACKET_RATE: LimitOver(1000, 5),
+    SetType.CONNECTIONS: ConnectionsOver(1000),
+}
+"""What a set of limits declares, so that its elements may have limits of this kind; each has one of its own."""
+
+
 def key_type(declaration: SetDeclaration) -> KeyType:
-    return (KEY_TUPLE if declaration.type is SetType.ADDRESS_PORT else KEY_ADDRESS)[declaration.family]
+    if declaration.type in INTERFACE_TYPES:
+        return KEY_IFNAME
+    keys = [_field_key(field, declaration.family) for field in _fields(declaration)]
+    if len(keys) == 1:
+        return keys[0]
+    number = 0
+    for key in keys:
+        number = number << 6 | key.number
+    return KeyType(number, sum(map(_padded, keys)), _NONE)
+
+
+def _fields(declaration: SetDeclaration) -> tuple[TupleField, ...]:
+    return TUPLE_FIELDS.get(declaration.type, (TupleField.ADDRESS,))
+
+
+def _field_key(field: TupleField, family: Family | None) -> KeyType:
+    match field:
+        case TupleField.PROTOCOL:
+            return _KEY_PROTOCOL
+        case TupleField.PORT:
+            return KEY_PORT
+        case TupleField.ADDRESS | TupleField.ICMP_TYPE:
+            if family is None:
+                raise ValueError(f"a set of {field} is of one family")
+            return (KEY_ADDRESS if field is TupleField.ADDRESS else _KEY_ICMP_TYPE)[family]
+
+
+def _padded(key: KeyType) -> int:
+    return key.length + 3 & ~3
 
 
 def element_pieces(element: Element) -> tuple[Piece, ...]:
@@ -118,26 +183,81 @@ def element_pieces(element: Element) -> tuple[Piece, ...]:
         return (Piece(element.packed),)
     if isinstance(element, Network):
         return interval(*network_bounds(element), len(element.packed))
-    return (Piece(element.address.packed + struct.pack("!B3xH2x", element.protocol.number, element.port)),)
+    if isinstance(element, str):
+        return (Piece(ifname_key(element)),)
+    if isinstance(element, RateElement):
+        return (Piece(ifname_key(element.interface), limit=LimitOver(element.per_second, element.burst)),)
+    if isinstance(element, ConnectionsElement):
+        return (Piece(ifname_key(element.interface), limit=ConnectionsOver(element.count)),)
+    return (Piece(pack_tuple(element)),)
 
 
 def read_elements(declaration: SetDeclaration, pieces: Iterable[Piece]) -> frozenset[Element]:
     """The elements that a set's pieces make up; UnknownElementError if they make up others."""
     if declaration.type is SetType.NETWORK:
+        assert declaration.family is not None
         return frozenset(network_of(first, last, declaration.family) for first, last in read_intervals(pieces))
-    read: Callable[[bytes], Element] = Address if declaration.type is SetType.ADDRESS else _read_tuple
+    if declaration.type in INTERFACE_TYPES:
+        return frozenset(_read_interface(declaration.type, piece) for piece in pieces)
+    is_tuples = declaration.type in TUPLE_FIELDS
+    read: Callable[[bytes], Element] = _tuple_reader(declaration) if is_tuples else Address
     length = key_type(declaration).length
     found = []
     for piece in pieces:
-        if piece.end or piece.verdict or len(piece.key) != length:
+        if piece.end or piece.verdict or piece.limit or len(piece.key) != length:
             raise UnknownElementError(piece.key.hex())
         found.append(read(piece.key))
     return frozenset(found)
 
 
-def _read_tuple(key: bytes) -> Element:
-    protocol, port = struct.unpack("!B3xH2x", key[-8:])
-    return AddressPortElement(Address(key[:-8]), Protocol(protocol), port)
+def _read_interface(set_type: SetType, piece: Piece) -> Element:
+    name = read_ifname(piece.key)
+    match set_type, piece.limit:
+        case SetType.INTERFACE, None if not piece.end and not piece.verdict:
+            return name
+        case SetType.PACKET_RATE, LimitOver(per_second, burst):
+            return RateElement(name, per_second, burst)
+        case SetType.CONNECTIONS, ConnectionsOver(count):
+            return ConnectionsElement(name, count)
+    raise UnknownElementError(str(piece))
+
+
+def pack_tuple(element: TupleElement) -> bytes:
+    """The key of a tuple. Of ports and ICMP types, both numbers, the latter stand first or after an address, and never a protocol."""
+    if len(element) == 1:
+        return _pack_value(element[0], _ONE_BYTE)
+    has_protocol = any(isinstance(value, Protocol) for value in element)
+    packed = [_pack_value(value, _TWO_BYTES if has_protocol else _ONE_BYTE) for value in element]
+    return b"".join(part.ljust(len(part) + 3 & ~3, b"\0") for part in packed)
+
+
+_ONE_BYTE, _TWO_BYTES = 1, 2
+
+
+def _pack_value(value: Address | Protocol | int, length: int) -> bytes:
+    if isinstance(value, Address):
+        return value.packed
+    return bytes([value.number]) if isinstance(value, Protocol) else value.to_bytes(length, "big")
+
+
+def _tuple_reader(declaration: SetDeclaration) -> Callable[[bytes], Element]:
+    """What reads the keys of a set of tuples."""
+    readers = []
+    at = 0
+    for field in _fields(declaration):
+        part = _field_key(field, declaration.family)
+        readers.append((slice(at, at + part.length), _READERS[field]))
+        at += _padded(part)
+    return lambda key: tuple(read(key[part]) for part, read in readers)
+
+
+_PROTOCOLS = tuple(map(Protocol, range(256)))
+_READERS: dict[TupleField, Callable[[bytes], Address | Protocol | int]] = {
+    TupleField.ADDRESS: Address,
+    TupleField.PROTOCOL: lambda data: _PROTOCOLS[data[0]],
+    TupleField.PORT: lambda data: int.from_bytes(data, "big"),
+    TupleField.ICMP_TYPE: lambda data: data[0],
+}
 
 
 # --- intervals --------------------------------------------------------------------------------------------------------------

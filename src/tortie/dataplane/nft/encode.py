@@ -8,8 +8,8 @@ form, and ``decode`` is this module read backwards.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeGuard
 
 from tortie.dataplane.nft.elements import (
     KEY_ADDRESS,
@@ -23,6 +23,8 @@ from tortie.dataplane.nft.elements import (
 )
 from tortie.dataplane.nft.expressions import (
     CT_STATE,
+    CT_STATUS,
+    CT_STATUS_DNAT,
     FIB_SOURCE_IS_ROUTED_BACK,
     REG_1,
     Bitwise,
@@ -49,18 +51,20 @@ from tortie.ruleset.values import (
     Accept,
     CtState,
     CtStateMatch,
+    DestinationNATMatch,
     Dispatch,
     Drop,
     FamilyMatch,
     ICMPTypeMatch,
     Interface,
     InterfaceMatch,
+    InterfaceSetMatch,
     Jump,
+    KeyPart,
     LogPacket,
     MarkMatch,
     Match,
     NetsMatch,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
     Return,
@@ -70,6 +74,7 @@ from tortie.ruleset.values import (
     Side,
     SpoofedSourceMatch,
     Statement,
+    TupleMatch,
 )
 from tortie.ruleset.values import NoTrack as NoTrackStatement
 
@@ -97,8 +102,13 @@ ADDRESS_OFFSET = {
 PORT_OFFSET = {Side.SOURCE: 0, Side.DESTINATION: 2}
 ICMP_OF_FAMILY = {Family.V4: ICMP, Family.V6: ICMPV6}
 PROTOCOLS_WITH_PORTS = (TCP, UDP, SCTP)
-TUPLE_REGISTERS = {Family.V4: (REG_1, 9, 10), Family.V6: (REG_1, 2, 13)}
-"""Of address, protocol and port: side by side, and numbered as the kernel lists them."""
+SIDE_OF_PART = {
+    KeyPart.SOURCE: Side.SOURCE,
+    KeyPart.DESTINATION: Side.DESTINATION,
+    KeyPart.SOURCE_PORT: Side.SOURCE,
+    KeyPart.DESTINATION_PORT: Side.DESTINATION,
+}
+PORT_PARTS = (KeyPart.SOURCE_PORT, KeyPart.DESTINATION_PORT)
 ICMP_REGISTERS = (REG_1, 9)
 EQUALITY = {False: Operator.EQ, True: Operator.NEQ}
 
@@ -127,7 +137,7 @@ def family_of(match: Match) -> Family | None:
     match match:
         case NetsMatch(nets=nets):
             return nets[0].family
-        case SetMatch(family=family) | PortSetMatch(family=family) | ICMPTypeMatch(family=family):
+        case SetMatch(family=family) | TupleMatch(family=family) | ICMPTypeMatch(family=family):
             return family
         case _:
             return None
@@ -142,11 +152,15 @@ def canonical(rule: Rule) -> Rule:
     implied = {family_of(match) for match in rule.matches}
     matches = tuple(m for m in rule.matches if not (isinstance(m, FamilyMatch) and m.family in implied))
     if any(isinstance(m, ProtocolMatch) and not m.negate and not m.protocol.has_ports for m in matches):
-        matches = tuple(sorted(matches, key=lambda match: not isinstance(match, PortSetMatch)))
+        matches = tuple(sorted(matches, key=lambda match: not _looks_up_ports(match)))
     statements = tuple(SetMark(s.keep & ~s.set, s.set) if isinstance(s, SetMark) else s for s in rule.statements)
     if matches == rule.matches and statements == rule.statements:
         return rule
     return Rule(matches, statements, rule.comment)
+
+
+def _looks_up_ports(match: Match) -> bool:
+    return isinstance(match, TupleMatch) and not set(PORT_PARTS).isdisjoint(match.key)
 
 
 def with_dependencies(matches: Iterable[Match]) -> Iterator[Match]:
@@ -159,7 +173,7 @@ def with_dependencies(matches: Iterable[Match]) -> Iterator[Match]:
             family = match.family
         elif isinstance(match, ProtocolMatch) and i + 1 < len(ordered):
             following = ordered[i + 1]
-            implied = following.family if isinstance(following, ICMPTypeMatch) else None
+            implied = following.family if looks_at_icmp(following) else None
         if implied is not None and implied is not family:
             family = implied
             yield FamilyMatch(family)
@@ -204,11 +218,16 @@ class _RuleEncoder:
                 key = ifname_key(name)
                 self._add(MetaLoad(META_OF_INTERFACE[interface]))
                 self._add(Compare(Operator.EQ, key.rstrip(b"\0") if prefix else key))
+            case InterfaceSetMatch(interface, name):
+                self._add(MetaLoad(META_OF_INTERFACE[interface]), Lookup(name))
             case FamilyMatch(family):
                 self._add(MetaLoad(MetaKey.NFPROTO), Compare(Operator.EQ, NFPROTO[family]))
             case CtStateMatch(states):
                 mask = host_u32(sum(CT_BITS[state] for state in states))
                 self._add(CtLoad(CT_STATE), Bitwise(mask, bytes(4)), Compare(Operator.NEQ, bytes(4)))
+            case DestinationNATMatch():
+                mask = host_u32(CT_STATUS_DNAT)
+                self._add(CtLoad(CT_STATUS), Bitwise(mask, bytes(4)), Compare(Operator.NEQ, bytes(4)))
             case SpoofedSourceMatch():
                 self._add(FibLoad(FIB_SOURCE_IS_ROUTED_BACK), Compare(Operator.EQ, bytes(4)))
             case MarkMatch(mask, value, negate):
@@ -224,8 +243,10 @@ class _RuleEncoder:
                 self._nets(match)
             case SetMatch(side, family, name, negate):
                 self._add(load_address(family, side), Lookup(name, negate=negate))
-            case PortSetMatch(side, family, name, negate):
-                self._add(*load_tuple(family, side), Lookup(name, negate=negate))
+            case TupleMatch(key, family, name, negate):
+                if looks_at_icmp(match) and family is not None:
+                    self._require(match, ICMP_OF_FAMILY[family].number)
+                self._add(*load_tuple(key, family), Lookup(name, negate=negate))
             case PortsMatch():
                 self._ports(match)
             case ICMPTypeMatch():
@@ -317,14 +338,39 @@ def load_address(family: Family, side: Side) -> PayloadLoad:
     return PayloadLoad(PayloadBase.NETWORK, ADDRESS_OFFSET[family, side], family.bits // 8)
 
 
-def load_tuple(family: Family, side: Side) -> tuple[Expression, ...]:
-    """Put address, protocol and port side by side."""
-    _, protocol, port = TUPLE_REGISTERS[family]
-    return (
-        load_address(family, side),
-        MetaLoad(MetaKey.L4PROTO, protocol),
-        PayloadLoad(PayloadBase.TRANSPORT, PORT_OFFSET[side], 2, port),
-    )
+def looks_at_icmp(match: Match) -> TypeGuard[ICMPTypeMatch | TupleMatch]:
+    return isinstance(match, ICMPTypeMatch) or (isinstance(match, TupleMatch) and KeyPart.ICMP_TYPE in match.key)
+
+
+def load_tuple(key: Sequence[KeyPart], family: Family | None) -> tuple[Expression, ...]:
+    """Put the parts of a key side by side, into registers numbered as the kernel lists them."""
+    loads: list[Expression] = []
+    word = _FIRST_WORD
+    for part in key:
+        # The kernel calls the four 16-byte registers 1 to 4 and their quarters 8 to 23, and lists the first quarter as the whole.
+        register = word // 4 if word % 4 == 0 else word + 4
+        loads.append(_load_part(part, family, register))
+        word += family.bits // 32 if family is not None and part in (KeyPart.SOURCE, KeyPart.DESTINATION) else 1
+    return tuple(loads)
+
+
+_FIRST_WORD = 4
+"""Of ``REG_1``, counted in 4 bytes; the verdict's register comes before it."""
+
+
+def _load_part(part: KeyPart, family: Family | None, register: int) -> Expression:
+    match part:
+        case KeyPart.SOURCE | KeyPart.DESTINATION:
+            if family is None:
+                raise ValueError(f"{part} is of one family")
+            offset = ADDRESS_OFFSET[family, SIDE_OF_PART[part]]
+            return PayloadLoad(PayloadBase.NETWORK, offset, family.bits // 8, register)
+        case KeyPart.PROTOCOL:
+            return MetaLoad(MetaKey.L4PROTO, register)
+        case KeyPart.SOURCE_PORT | KeyPart.DESTINATION_PORT:
+            return PayloadLoad(PayloadBase.TRANSPORT, PORT_OFFSET[SIDE_OF_PART[part]], 2, register)
+        case KeyPart.ICMP_TYPE:
+            return PayloadLoad(PayloadBase.TRANSPORT, 0, 1, register)
 
 
 def compare_network(network: Network, side: Side, *, negate: bool) -> tuple[Expression, ...]:

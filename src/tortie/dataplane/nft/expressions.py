@@ -15,7 +15,7 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
-from tortie.dataplane.netlink.message import attribute, attribute_map, attributes, be32, nest, read_text, text
+from tortie.dataplane.netlink.message import attribute, attribute_map, attributes, be32, be64, nest, read_text, text
 
 REG_VERDICT = 0
 REG_1 = 1
@@ -58,12 +58,20 @@ class VerdictCode(IntEnum):
 
 CT_STATE = 0
 """What ``ct`` loads: one bit per state, in host byte order."""
+CT_STATUS = 2
+"""The connection's status, in host byte order."""
+CT_STATUS_DNAT = 1 << 5
+"""Its destination was translated (linux/netfilter/nf_conntrack_common.h, IPS_DST_NAT)."""
 
 FIB_SOURCE_IS_ROUTED_BACK = 0x1 | 0x8 | 0x20
 """What ``fib saddr . iif oif`` looks up, as "present" (NFTA_FIB_F_SADDR, _IIF, _PRESENT)."""
 
 _FIB_RESULT_OIF = 1
 _DEFAULT_LOG_LEVEL = 4
+_SECOND = 1
+_LIMIT_PACKETS = 0
+_OVER = 1
+"""NFT_LIMIT_F_INV and NFT_CONNLIMIT_F_INV: match what exceeds the limit."""
 
 
 class _Base(msgspec.Struct, frozen=True, gc=False):
@@ -169,6 +177,21 @@ class NoTrack(_Base, frozen=True):
     kernel_name = "notrack"
 
 
+class LimitOver(_Base, frozen=True):
+    """End the rule here unless more packets come than so many a second, after so many at once; part of an element of a set."""
+
+    kernel_name = "limit"
+    per_second: int
+    burst: int
+
+
+class ConnectionsOver(_Base, frozen=True):
+    """End the rule here unless there are more connections than these; part of an element of a set."""
+
+    kernel_name = "connlimit"
+    count: int
+
+
 class Unknown(_Base, frozen=True):
     """Something that we never write."""
 
@@ -177,7 +200,8 @@ class Unknown(_Base, frozen=True):
 
 
 Expression: TypeAlias = (
-    MetaLoad | MetaSet | PayloadLoad | CtLoad | FibLoad | Compare | RangeCompare | Bitwise | Lookup | Load | Verdict | Log | NoTrack | Unknown
+    MetaLoad | MetaSet | PayloadLoad | CtLoad | FibLoad | Compare | RangeCompare | Bitwise | Lookup | Load | Verdict | Log | NoTrack
+    | LimitOver | ConnectionsOver | Unknown
 )  # fmt: skip
 
 
@@ -225,6 +249,11 @@ def _contents(expression: Expression) -> bytes:
             return text(2, prefix) if prefix else b""
         case NoTrack():
             return b""
+        case LimitOver(per_second, burst):
+            rate = be64(1, per_second) + be64(2, _SECOND)
+            return rate + be32(3, burst) + be32(4, _LIMIT_PACKETS) + be32(5, _OVER)
+        case ConnectionsOver(count):
+            return be32(1, count) + be32(2, _OVER)
         case Unknown():
             raise ValueError(f"an expression that we do not know cannot be written: {expression}")
 
@@ -243,8 +272,13 @@ def _lookup_contents(lookup: Lookup) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def pack(expression: Expression) -> bytes:
     """The expression as a list element (NFTA_LIST_ELEM) of a rule's NFTA_RULE_EXPRESSIONS. The same few recur in every rule."""
+    return pack_as(1, expression)
+
+
+def pack_as(kind: int, expression: Expression) -> bytes:
+    """The expression as an attribute of this kind."""
     contents = _contents(expression)
-    return nest(1, text(1, expression.kernel_name) + (nest(2, contents) if contents else b""))
+    return nest(kind, text(1, expression.kernel_name) + (nest(2, contents) if contents else b""))
 
 
 # --- bytes to values --------------------------------------------------------------------------------------------------------
@@ -253,11 +287,11 @@ def pack(expression: Expression) -> bytes:
 def parse_expressions(data: bytes) -> Iterator[Expression]:
     """The expressions in a rule's NFTA_RULE_EXPRESSIONS."""
     for _kind, element in attributes(data):
-        yield _parse(element)
+        yield parse_expression(element)
 
 
 @functools.lru_cache(maxsize=4096)
-def _parse(element: bytes) -> Expression:
+def parse_expression(element: bytes) -> Expression:
     """One expression; Unknown if it has an attribute that ours would not have, or lacks one that it would."""
     outer = attribute_map(element)
     name = read_text(outer.get(1, b""))
@@ -321,6 +355,18 @@ def _parse_bitwise(found: dict[int, bytes]) -> Expression:
     return expression
 
 
+def _parse_limit(found: dict[int, bytes]) -> Expression:
+    if [_number(found[kind]) for kind in (2, 4, 5)] != [_SECOND, _LIMIT_PACKETS, _OVER]:
+        raise ValueError("a limit not on the packets of a second, or not on more")
+    return LimitOver(_number(found[1]), _number(found[3]))
+
+
+def _parse_connlimit(found: dict[int, bytes]) -> Expression:
+    if _number(found[2]) != _OVER:
+        raise ValueError("a limit not on more connections")
+    return ConnectionsOver(_number(found[1]))
+
+
 def _parse_lookup(found: dict[int, bytes]) -> Expression:
     negate = _number(found.get(5, b"")) == 1
     if _number(found.get(3, b"")) != REG_VERDICT:
@@ -346,4 +392,6 @@ _PARSERS: dict[str, Callable[[dict[int, bytes]], Expression]] = {
     "immediate": _parse_immediate,
     "log": lambda found: Log(read_text(found.get(2, b""))),
     "notrack": lambda _found: NoTrack(),
+    "limit": _parse_limit,
+    "connlimit": _parse_connlimit,
 }

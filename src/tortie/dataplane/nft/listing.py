@@ -18,33 +18,38 @@ from tortie.dataplane.nft.elements import (
     KEY_ICMP,
     KEY_IFNAME,
     KEY_PORT,
-    KEY_TUPLE,
+    SET_LIMITS,
     KeyType,
     Piece,
     SetFlag,
     UnknownElementError,
+    key_type,
     parse_piece,
     read_elements,
     read_ifname,
 )
 from tortie.dataplane.nft.encode import AnonymousSet
-from tortie.dataplane.nft.expressions import VerdictCode, parse_expressions
+from tortie.dataplane.nft.expressions import VerdictCode, parse_expression, parse_expressions
 from tortie.dataplane.nft.model import ChainContents, Contents, MapContents, SetContents
 from tortie.net import Family
-from tortie.ruleset.values import BaseChain, Hook, Rule, SetDeclaration, SetType
+from tortie.ruleset.values import TUPLE_FIELDS, BaseChain, Hook, Rule, SetDeclaration, SetType, families_of
 
 _GENMSG_BYTES = 4
 _ATTEMPTS = 10
 _LISTING_ATTEMPTS = 100
 
-_DECLARATIONS: dict[tuple[int, SetFlag], tuple[Family, SetType]] = {}
+_DECLARATIONS: dict[tuple[int, SetFlag], tuple[Family | None, SetType]] = {}
 for _family in Family:
     _DECLARATIONS[KEY_ADDRESS[_family].number, SetFlag(0)] = (_family, SetType.ADDRESS)
     _DECLARATIONS[KEY_ADDRESS[_family].number, SetFlag.INTERVAL] = (_family, SetType.NETWORK)
-    _DECLARATIONS[KEY_TUPLE[_family].number, SetFlag(0)] = (_family, SetType.ADDRESS_PORT)
+for _type in TUPLE_FIELDS:
+    for _of in families_of(_type):
+        _DECLARATIONS[key_type(SetDeclaration("", _of, _type)).number, SetFlag(0)] = (_of, _type)
+_DECLARATIONS[KEY_IFNAME.number, SetFlag(0)] = (None, SetType.INTERFACE)
 _ANONYMOUS_KEYS = {key.number: key for key in (*KEY_ADDRESS.values(), *KEY_ICMP.values(), KEY_PORT)}
-_STRANGE_SET_ATTRIBUTES = {11, 12, 15, 17, 18}
-"""Timeouts, objects and statements: our sets have none."""
+_LIMITED: dict[type, SetType] = {type(limit): set_type for set_type, limit in SET_LIMITS.items()}
+_STRANGE_SET_ATTRIBUTES = {11, 12, 15, 18}
+"""Timeouts, objects and several statements: our sets have none."""
 
 
 class NewerTableError(Exception):
@@ -167,7 +172,7 @@ def _anonymous(
     found: dict[int, bytes], flags: SetFlag, pieces: list[Piece], *, foreign: bool
 ) -> AnonymousSet | Unrecognised:
     key: KeyType | None = _ANONYMOUS_KEYS.get(_number(found[4]))
-    if key is None or foreign or flags & SetFlag.MAP:
+    if key is None or foreign or flags & SetFlag.MAP or messages.SET_EXPRESSION in found:
         return Unrecognised(f"a set without a name, with keys of type {_number(found[4])} and flags {flags!r}")
     return AnonymousSet(key, bool(flags & SetFlag.INTERVAL), tuple(pieces))
 
@@ -177,6 +182,8 @@ def _set_contents(
 ) -> SetContents:
     name, key = read_text(found[2]), _number(found[4])
     declared = _DECLARATIONS.get((key, flags))
+    if messages.SET_EXPRESSION in found:
+        declared = _limited(found[messages.SET_EXPRESSION]) if (key, flags) == (KEY_IFNAME.number, 0) else None
     if strange or declared is None:
         return SetContents(strange or Unrecognised(f"set {name} with keys of type {key}, {flags!r}"), set())
     declaration = SetDeclaration(name, *declared)
@@ -186,11 +193,22 @@ def _set_contents(
         return SetContents(declaration, set(), foreign=True)
 
 
+def _limited(data: bytes) -> tuple[None, SetType] | None:
+    """What kind of limits a set declares that its elements have; None for others than ours."""
+    set_type = _LIMITED.get(type(parse_expression(data)))
+    return (None, set_type) if set_type else None
+
+
 def _map_contents(
     found: dict[int, bytes], flags: SetFlag, pieces: list[Piece], strange: Unrecognised | None, *, foreign: bool
 ) -> MapContents:
     data_type = _number(found.get(6, b""))
-    if strange or flags != SetFlag.MAP or (_number(found[4]), data_type) != (KEY_IFNAME.number, messages.VERDICT_DATA):
+    if (
+        strange
+        or messages.SET_EXPRESSION in found
+        or flags != SetFlag.MAP
+        or (_number(found[4]), data_type) != (KEY_IFNAME.number, messages.VERDICT_DATA)
+    ):
         return MapContents({}, unrecognised=strange or Unrecognised(f"map {read_text(found[2])} of other types"))
     entries = {}
     for piece in pieces:

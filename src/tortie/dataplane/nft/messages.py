@@ -23,9 +23,9 @@ from tortie.dataplane.netlink.message import (
     nest,
     text,
 )
-from tortie.dataplane.nft.elements import KEY_IFNAME, KeyType, Piece, SetFlag, key_type, pack_piece
+from tortie.dataplane.nft.elements import KEY_IFNAME, SET_LIMITS, KeyType, Piece, SetFlag, key_type, pack_piece
 from tortie.dataplane.nft.encode import AnonymousSet, encode_rule
-from tortie.dataplane.nft.expressions import Lookup, VerdictCode, pack
+from tortie.dataplane.nft.expressions import Lookup, VerdictCode, pack, pack_as
 from tortie.ruleset.values import BaseChain, Hook, Rule, SetDeclaration, SetType, TableName
 
 TABLE: TableName = "tortie"
@@ -66,6 +66,8 @@ HOOK_NUMBERS = {hook: number for number, hook in enumerate(Hook)}
 """enum nf_inet_hooks, in which Hook is written down."""
 CHAIN_TYPE = "filter"
 POLICY_ACCEPT = int(VerdictCode.ACCEPT)
+SET_EXPRESSION = 17
+"""NFTA_SET_EXPR: what each element of a set does besides being found."""
 VERDICT_DATA = 0xFFFFFF00
 """NFT_DATA_VERDICT, the data type of a verdict map."""
 
@@ -155,7 +157,9 @@ def _comment(comment: str) -> bytes:
 
 def new_set(declaration: SetDeclaration, set_id: int) -> Message:
     flags = SetFlag.INTERVAL if declaration.type is SetType.NETWORK else SetFlag(0)
-    return _new_set(declaration.name, key_type(declaration), flags, set_id)
+    limit = SET_LIMITS.get(declaration.type)
+    more = pack_as(SET_EXPRESSION, limit) if limit else b""
+    return _new_set(declaration.name, key_type(declaration), flags, set_id, more=more)
 
 
 def new_map(name: str, set_id: int) -> Message:
@@ -168,7 +172,7 @@ def delete_set(name: str) -> Message:
     return _message(Verb.DELSET, 0, _TABLE_ATTRIBUTE, text(2, name))
 
 
-def _new_set(name: str, key: KeyType, flags: SetFlag, set_id: int, size: int = 0) -> Message:
+def _new_set(name: str, key: KeyType, flags: SetFlag, set_id: int, size: int = 0, more: bytes = b"") -> Message:
     parts = text(2, name) + be32(3, flags) + be32(4, key.number) + be32(5, key.length)
     userdata = _userdata_u32(0, key.byte_order)
     if flags & SetFlag.MAP:
@@ -178,7 +182,7 @@ def _new_set(name: str, key: KeyType, flags: SetFlag, set_id: int, size: int = 0
     if size:
         parts += nest(9, be32(1, size))
     exclusive = 0 if flags & SetFlag.ANONYMOUS else NLM_F_EXCL
-    return _message(Verb.NEWSET, NLM_F_CREATE | exclusive, _TABLE_ATTRIBUTE, parts, attribute(13, userdata))
+    return _message(Verb.NEWSET, NLM_F_CREATE | exclusive, _TABLE_ATTRIBUTE, parts, attribute(13, userdata), more)
 
 
 def _userdata_u32(kind: int, value: int) -> bytes:

@@ -1,0 +1,127 @@
+"""The hosts' own tunnels, which no host endpoint's policy has to allow.
+
+While a pool of the cluster needs encapsulation, hosts send each other packets whose contents are judged by themselves: where they
+go in and where they come out. So the tunnel's packets pass a host endpoint, from and to the addresses of the cluster's hosts:
+
+    HostUpdate ───► sets of all hosts' addresses ─► stages of host endpoints
+    Encapsulation ► which protocols                  └► IPIP, UDP to the VXLAN port
+
+The sets exist while a host endpoint judges the host's own traffic and encapsulation of the family is in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple, TypeAlias
+
+from tortie.calc.hoststate import Encapsulation, HostRemove, HostUpdate
+from tortie.net import UDP, Address, Family, Protocol
+from tortie.ruleset.options import Options
+from tortie.ruleset.values import (
+    Accept,
+    Match,
+    PortsMatch,
+    ProtocolMatch,
+    Range,
+    Rule,
+    SetCreate,
+    SetDeclaration,
+    SetDelete,
+    SetDelta,
+    SetMatch,
+    SetType,
+    Side,
+)
+
+HOSTS = {Family.V4: "hosts4", Family.V6: "hosts6"}
+"""The sets of all hosts' addresses."""
+
+_IPIP = Protocol(4)
+NO_TUNNELS = Encapsulation()
+
+TunnelDelta: TypeAlias = HostUpdate | HostRemove | Encapsulation
+
+
+class TunnelChanges(NamedTuple):
+    """What a flush does to the sets of hosts."""
+
+    created: tuple[SetCreate, ...]
+    changed: tuple[SetDelta, ...]
+    deleted: tuple[SetDelete, ...]
+
+
+def tunnel_rules(side: Side, used: Encapsulation, options: Options) -> Iterator[Rule]:
+    """What passes between hosts; *side* is where the other host's address stands."""
+    vxlan = ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (Range(options.vxlan_port, options.vxlan_port),))
+    if used.ipip:
+        yield _between(side, Family.V4, "IPIP between hosts", ProtocolMatch(_IPIP))
+    if used.vxlan:
+        yield _between(side, Family.V4, "VXLAN between hosts", *vxlan)
+    if used.vxlan_v6:
+        yield _between(side, Family.V6, "VXLAN between hosts", *vxlan)
+
+
+def _between(side: Side, family: Family, comment: str, *matches: Match) -> Rule:
+    return Rule((SetMatch(side, family, HOSTS[family]), *matches), (Accept(),), comment)
+
+
+class TunnelTable:
+    """The hosts of the cluster, and how they encapsulate."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, HostUpdate] = {}
+        self._encapsulation = NO_TUNNELS
+        self._members: dict[Family, frozenset[Address]] = {}
+        """Of the sets, as of the last flush."""
+        self._is_dirty = False
+
+    @property
+    def encapsulation(self) -> Encapsulation:
+        """What pools need."""
+        return self._encapsulation
+
+    def update(self, delta: TunnelDelta) -> None:
+        self._is_dirty = True
+        match delta:
+            case HostUpdate(node=node):
+                self._hosts[node] = delta
+            case HostRemove(node=node):
+                self._hosts.pop(node, None)
+            case Encapsulation():
+                self._encapsulation = delta
+
+    def state(self) -> Iterator[TunnelDelta]:
+        """All that has been told."""
+        return chain(self._hosts.values(), (self._encapsulation,))
+
+    def flush(self, used: Encapsulation) -> TunnelChanges:
+        """What becomes of the sets if *used* is what rules are made of from now on."""
+        families = _families(used)
+        if not self._is_dirty and families == self._members.keys():
+            return TunnelChanges((), (), ())
+        self._is_dirty = False
+        before, self._members = self._members, {family: self._addresses(family) for family in families}
+        now = self._members
+        return TunnelChanges(
+            tuple(SetCreate(_declaration(f), now[f]) for f in sorted(now.keys() - before.keys())),
+            tuple(
+                SetDelta(HOSTS[f], now[f] - before[f], before[f] - now[f])
+                for f in sorted(now.keys() & before.keys())
+                if now[f] != before[f]
+            ),
+            tuple(SetDelete(HOSTS[f]) for f in sorted(before.keys() - now.keys())),
+        )
+
+    def _addresses(self, family: Family) -> frozenset[Address]:
+        found = (host.ipv4 if family is Family.V4 else host.ipv6 for host in self._hosts.values())
+        return frozenset(interface.address for interface in found if interface is not None)
+
+
+def _families(used: Encapsulation) -> set[Family]:
+    found = {Family.V4} if used.ipip or used.vxlan else set[Family]()
+    return found | ({Family.V6} if used.vxlan_v6 else set())
+
+
+def _declaration(family: Family) -> SetDeclaration:
+    return SetDeclaration(HOSTS[family], family, SetType.ADDRESS)
