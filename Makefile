@@ -13,13 +13,18 @@ DEV := $(VENV)/.dev-$(shell cat requirements/dev.lock pyproject.toml | cksum | c
 FUZZ := $(VENV)/.fuzz-$(shell cat requirements/fuzz.lock | cksum | cut -d' ' -f1)
 FUZZ_SECONDS := 60
 
-.PHONY: demo test lint unit soak bench fuzz reference install packages clean help
+# Random tests that decide: many, slow under coverage, and quick on several CPUs.
+RANDOM := tests/differential tests/faults
+PACKETS := tests/netns/test_packets_agree_with_oracle.py
+
+.PHONY: demo test lint unit soak faults bench fuzz reference install packages clean help
 
 demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
 
 test: $(DEV) lint  ## Run the whole test suite
-	$(VENV)/bin/pytest --cov --cov-report=term:skip-covered $(TESTS)
+	$(VENV)/bin/pytest --cov --cov-report=term:skip-covered $(or $(TESTS),$(addprefix --ignore=,$(RANDOM)))
+	$(if $(TESTS),,$(VENV)/bin/pytest -q -n auto $(RANDOM))
 
 unit: $(DEV)  ## Run the tests that need no namespaces
 	$(VENV)/bin/pytest -q tests/unit
@@ -30,8 +35,12 @@ lint: $(DEV)  ## Formatting, lint, types, package rows
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 
-soak: $(DEV)  ## The slow suites at full length
-	TORTIE_SOAK=1 $(VENV)/bin/pytest -q tests
+soak: $(DEV)  ## The slow suites at full length; what random tests counted goes to docs/soak.md
+	TORTIE_SOAK=1 $(VENV)/bin/pytest -q tests $(addprefix --ignore=,$(RANDOM) $(PACKETS))
+	TORTIE_SOAK=1 TORTIE_FAULTS=all $(VENV)/bin/pytest -q -n auto --results docs/soak.md $(RANDOM) $(PACKETS)
+
+faults: $(DEV)  ## Put each seeded fault into a copy of the code, and see that a test finds it
+	TORTIE_FAULTS=all $(VENV)/bin/pytest -q -n auto tests/faults
 
 bench: $(DEV)  ## Measure and print ratios
 	@for script in bench/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done

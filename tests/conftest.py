@@ -1,13 +1,17 @@
-"""What every suite shares: golden files, and how hard Hypothesis tries."""
+"""What every suite shares: golden files, how hard Hypothesis tries, and what random tests have counted."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tortie.testing.tally import Tally
 
 settings.register_profile("soak", max_examples=2000, deadline=None)
 settings.register_profile("test", print_blob=True, deadline=None)  # a busy machine is no fault
@@ -16,6 +20,7 @@ settings.load_profile("soak" if "TORTIE_SOAK" in os.environ else "test")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
+    parser.addoption("--results", type=Path, metavar="FILE", help="write what random tests have counted to a page")
 
 
 @pytest.fixture
@@ -30,3 +35,62 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text.splitlines() == expected.splitlines(), f"{path} differs; --update-golden rewrites it"
 
     return compare
+
+
+# --- what random tests have counted --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[[str, Tally], None]:
+    """``record(title, tally)``: the counts of all tests under one title are added up and printed when all have run."""
+
+    def add(title: str, tally: Tally) -> None:
+        counts = {section: dict(counter) for section, counter in tally.counts.items()}
+        request.node.user_properties.append((f"tally: {title}", counts))
+
+    return add
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``note(title, line)``: the lines of all tests under one title are printed when all have run."""
+
+    def add(title: str, line: str) -> None:
+        request.node.user_properties.append((f"note: {title}", line))
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """With workers (xdist) this runs where their reports arrive, so it knows of all of them."""
+    stats = terminalreporter.stats
+    reports = (*stats.get("passed", ()), *stats.get("failed", ()))
+    sections = dict(_sections([entry for report in reports for entry in report.user_properties]))
+    for title, lines in sections.items():
+        terminalreporter.section(title)
+        terminalreporter.write_line("\n".join(lines))
+    path: Path | None = config.getoption("--results")
+    if path is not None:
+        path.write_text("\n".join(_page(sections, len(stats.get("failed", ())))) + "\n", encoding="utf-8")
+
+
+def _sections(properties: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """What was noted and counted, by title."""
+    tallies: dict[str, Tally] = {}
+    notes: dict[str, list[str]] = {}
+    for name, value in properties:
+        if name.startswith("tally: "):
+            tallies.setdefault(name.removeprefix("tally: "), Tally()).merge(value)
+        elif name.startswith("note: "):
+            notes.setdefault(name.removeprefix("note: "), []).append(value)
+    yield from ((f"{title}: {tally.total:,}", list(tally.lines())) for title, tally in sorted(tallies.items()))
+    yield from ((f"{title}: {len(lines)}", sorted(lines)) for title, lines in sorted(notes.items()))
+
+
+def _page(sections: Mapping[str, Sequence[str]], failed: int) -> Iterator[str]:
+    yield "# The last soak"
+    yield ""
+    yield f"Written by `make soak` on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}. Tests that failed in it: {failed}."
+    yield "A packet on which oracle, rulesets and kernels differ fails its test."
+    for title, lines in sections.items():
+        yield from ("", f"## {title[0].upper()}{title[1:]}", "", "```text", *lines, "```")

@@ -8,7 +8,19 @@ from pathlib import Path
 import differences
 from vectortables import PROPERTY, Case, NotApplicable, judged
 
-JUDGED = ("selectors.json", "scalars.json", "validation.json", "conversion.json", "yaml.json")
+JUDGED = (
+    "polprog.json",
+    "selectors.json",
+    "scalars.json",
+    "validation.json",
+    "conversion.json",
+    "yaml.json",
+    "calc_states.json",
+    "k8s_verdicts.json",
+    "calico_verdicts.json",
+    "cnp.json",
+    "demos.json",
+)
 """The files that have a test of their own."""
 
 

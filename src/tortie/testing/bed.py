@@ -1,30 +1,32 @@
 """A small network of namespaces to send packets through: hosts that route, workloads, and the world outside.
 
-    workload ── eth0 ── cali0-0 ┐
-    workload ── eth0 ── cali0-1 ┤ host ── eth0 ──── host0 ┐
-                 fence0 ─ fence ┘                         │
-                                                          ├ outside: routes between the hosts, and is everybody else
-    workload ── eth0 ── cali1-0 ┐                         │
-    workload ── eth0 ── cali1-1 ┤ host ── eth0 ──── host1 ┘
-                 fence1 ─ fence ┘
+    workload ── eth0 ── cali0-0 ┐      ┌ eth0 ── eth0-0 ┐
+    workload ── eth0 ── cali0-1 ┤ host │                │
+                                       └ eth1 ── eth1-0 │
+                                                        ├ outside: routes between the hosts, and is everybody else
+    workload ── eth0 ── cali1-0 ┐      ┌ eth0 ── eth0-1 │
+    workload ── eth0 ── cali1-1 ┤ host │                │
+                                       └ eth1 ── eth1-1 ┘
+    fence ── router ── router ── router ── fence
 
     bed = Bed(hosts=("host-1", "host-2"))
-    endpoint = bed.place(endpoint)   # its interface and MAC are those of the slot that has its addresses
-    bed.delivered(flows)             # of each flow: did its first packet arrive?
+    cluster = bed.place(cluster)     # its endpoints' interfaces and MACs are those of the slots that have their addresses
+    bed.delivered(shots)             # of each flow: did its first packet arrive?
 
-Everything is built once, which takes some 100 ms; whoever puts rules into the hosts gets ``Bed.network_of``. The workloads are
-only packet sockets: nothing in their namespaces has an address or answers, and who is whose neighbour is stated for good. So
-a packet that does not arrive was dropped by a rule.
+Everything is built once, which takes some 100 ms; whoever puts rules into the hosts gets ``Bed.network_of``. Addresses and ways
+are those of ``tortie.testing.topology``. The workloads are only packet sockets: nothing in their namespaces has an address or
+answers, and who is whose neighbour is stated for good. So a packet that does not arrive was dropped by a rule.
 
 Whether one still comes is decided by a *fence*, not by a wait. The calling thread is kept on one CPU, whose backlog
-is a queue that every hop of every packet goes through; so a packet that makes as many hops as any other, and that no policy
-concerns, arrives after all that were sent before it.
+is a queue that every hop of every packet goes through; so a packet that makes as many hops as any other, through namespaces
+that have no rules, arrives after all that were sent before it.
 
 To be opened in namespaces of the caller's own (``lab.namespaces.unshare``): with its process the kernel removes everything.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import select
@@ -35,56 +37,58 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from tortie.lab.packets import content, first_packet
+from tortie.lab.ports import Listener, Port
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.meta import HostName
-from tortie.net import Address, Protocol
+from tortie.net import Address
 from tortie.testing import layout
-from tortie.testing.layout import UPLINK, Slot
-from tortie.testing.packets import content, first_packet
-from tortie.testing.ports import Listener, Port
+from tortie.testing.clusters import RandomCluster
+from tortie.testing.layout import Slot
+from tortie.testing.rules import UNASSIGNED
+from tortie.testing.topology import Place, Topology
 from tortie.verdict import Flow
+from tortie.verdict.packet import Packet
 
 AT_ONCE = 64
 """Packets sent between two fences: without root a socket's receive buffer holds some 250."""
 FENCE_WITHIN_S = 10.0
-_FENCE_PROTOCOL = Protocol(253)  # for experiments (RFC 3692): no ports, no checksum
+_FENCE = Packet(source=layout.FENCE_FROM, destination=layout.FENCE_TO, protocol=UNASSIGNED)
 
 
 class LostFenceError(Exception):
     """A packet that no policy concerns did not arrive: the network itself is broken, and says nothing about policy."""
 
 
-class Hop(NamedTuple):
-    """A host on a packet's way."""
+class Shot(NamedTuple):
+    """A flow's first packet, and who sends it."""
 
-    host: HostName
-    in_interface: str
-    out_interface: str
-    """Empty: the packet is for the host itself."""
+    flow: Flow
+    origin: Place | None = None
+    """The workload's link that it is sent from, where its source is not true; None: it comes from where its source is."""
 
 
 class Bed:
-    """The network. Slot *n* of host *h* has the addresses that ``random_cluster`` gives workload *n* there."""
+    """The network. Slot *n* of host *h* has the addresses of workload *n* there."""
 
     def __init__(self, hosts: Sequence[HostName], slots: int = 6) -> None:
         self._affinity = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(self._affinity)})
+        os.sched_setaffinity(0, {sorted(self._affinity)[os.getpid() % len(self._affinity)]})
         self._numbers = itertools.count(1)
-        outside, fences = layout.new_outside(), layout.new_network()
-        self._parts = {
-            host: layout.build_host(index, host, slots, outside=outside, fences=fences)
-            for index, host in enumerate(hosts)
-        }
+        outside = layout.new_router()
+        self._parts = {host: layout.build_host(index, host, slots, outside=outside) for index, host in enumerate(hosts)}
         layout.finish_outside(outside)
         os.close(outside)
-        os.close(fences)
+        self._fence = layout.build_fence()
         self._slots = {a: slot for part in self._parts.values() for slot in part.slots for a in slot.addresses}
-        self._own = {address: host for host, part in self._parts.items() for address in part.addresses}
+        places = {address: Place(slot.host, slot.ifname, is_own=False) for address, slot in self._slots.items()}
+        self.topology = Topology(tuple(hosts), places)
 
     def close(self) -> None:
         """Close all sockets and let go of the namespaces."""
         for part in self._parts.values():
             part.close()
+        self._fence.close()
         os.sched_setaffinity(0, self._affinity)
 
     def __enter__(self) -> Self:
@@ -101,91 +105,74 @@ class Bed:
         """A descriptor of the host's network namespace."""
         return self._parts[host].network
 
-    def own_addresses(self, host: HostName) -> tuple[Address, ...]:
-        """The addresses of the host itself, one of each family."""
-        return self._parts[host].addresses
-
     def slots(self, host: HostName) -> tuple[Slot, ...]:
         return self._parts[host].slots
 
-    def place(self, endpoint: WorkloadEndpoint) -> WorkloadEndpoint:
-        """*endpoint* on the link of the slot that has its addresses; KeyError if none does."""
-        slots = {self._slots[network.address] for network in endpoint.spec.ip_networks}
-        (slot,) = slots
+    def place(self, cluster: RandomCluster) -> RandomCluster:
+        """*cluster* with its endpoints on the links of the slots that have their addresses; KeyError if none does."""
+        resources = (self.placed(r) if isinstance(r, WorkloadEndpoint) else r for r in cluster.resources)
+        return msgspec.structs.replace(cluster, resources=tuple(resources))
+
+    def placed(self, endpoint: WorkloadEndpoint) -> WorkloadEndpoint:
+        """*endpoint* alone."""
+        (slot,) = {
+            self._slots[network.address].ifname: self._slots[network.address] for network in endpoint.spec.ip_networks
+        }.values()
         spec = msgspec.structs.replace(endpoint.spec, node=slot.host, interface_name=slot.ifname, mac=slot.mac)
         return msgspec.structs.replace(endpoint, spec=spec)
 
-    def way(self, flow: Flow) -> tuple[Hop, ...]:
-        """The hosts that *flow* passes."""
-        source, destination = flow.source_address, flow.destination_address
-        hosts = [host for end in (source, destination) if (host := self._host_of(end)) is not None]
-        return tuple(
-            Hop(host, self._interface(host, source), self._interface(host, destination))
-            for host in dict.fromkeys(hosts)
-        )
-
-    def _host_of(self, address: Address) -> HostName | None:
-        slot = self._slots.get(address)
-        return slot.host if slot is not None else self._own.get(address)
-
-    def _interface(self, host: HostName, address: Address) -> str:
-        slot = self._slots.get(address)
-        if slot is not None and slot.host == host:
-            return slot.ifname
-        return "" if self._own.get(address) == host else UPLINK
-
     # --- packets -----------------------------------------------------------------------------------------------------------
 
-    def delivered(self, flows: Sequence[Flow]) -> list[bool]:
+    def delivered(self, shots: Sequence[Shot]) -> list[bool]:
         """Send the first packet of each flow, in order; of each, whether it arrived at its destination.
 
-        The flows have a workload at one end at least. Whether they are new to connection tracking is the caller's affair.
-        LostFenceError if that cannot be told.
+        Every one passes a host. Whether the flows are new to connection tracking is the caller's affair. LostFenceError if
+        that cannot be told.
         """
         return [
-            arrived for at in range(0, len(flows), AT_ONCE) for arrived in self._delivered(flows[at : at + AT_ONCE])
+            arrived for at in range(0, len(shots), AT_ONCE) for arrived in self._delivered(shots[at : at + AT_ONCE])
         ]
 
-    def _delivered(self, flows: Sequence[Flow]) -> Iterator[bool]:
-        packets = [first_packet(flow, next(self._numbers)) for flow in flows]
-        for flow, packet in zip(flows, packets, strict=True):
-            self._sender(flow).send(packet)
-        self._await_fences()
+    def _delivered(self, shots: Sequence[Shot]) -> Iterator[bool]:
+        packets = [first_packet(shot.flow.packet, next(self._numbers)) for shot in shots]
+        for shot, packet in zip(shots, packets, strict=True):
+            self._send(shot, packet)
+        self._await_fence()
         caught = {catcher: set(catcher.caught()) for catcher in self._catchers()}
-        for flow, packet in zip(flows, packets, strict=True):
-            yield any(content(packet) in caught[catcher] for catcher in self._receivers(flow.destination_address))
+        for shot, packet in zip(shots, packets, strict=True):
+            yield any(content(packet) in caught[catcher] for catcher in self._receivers(shot.flow.destination_address))
 
-    def _sender(self, flow: Flow) -> Port:
-        if flow.source_address in self._slots:
-            return self._slots[flow.source_address].port
-        return self._parts[self._slots[flow.destination_address].host].uplink
+    def _send(self, shot: Shot, packet: bytes) -> None:
+        source, destination = shot.flow.source_address, shot.flow.destination_address
+        place = shot.origin or self.topology.place(source)
+        if place is None:
+            first = self.topology.way(source, destination)[0]
+            assert first.in_interface is not None
+            self._parts[first.host].uplinks[first.in_interface].send(packet)
+        elif place.is_own:
+            with contextlib.suppress(PermissionError):  # dropped on its way out
+                self._parts[place.host].sender.send(packet, destination)
+        else:
+            next(slot for slot in self._parts[place.host].slots if slot.ifname == place.interface).port.send(packet)
 
     def _receivers(self, address: Address) -> Sequence[Port | Listener]:
         if address in self._slots:
             return (self._slots[address].port,)
-        if address in self._own:
-            return (self._parts[self._own[address]].listener,)
-        return tuple(part.uplink for part in self._parts.values())
+        place = self.topology.place(address)
+        if place is not None:
+            return (self._parts[place.host].listener,)
+        return tuple(port for part in self._parts.values() for port in part.uplinks.values())
 
     def _catchers(self) -> Iterator[Port | Listener]:
         for part in self._parts.values():
             yield from (slot.port for slot in part.slots)
-            yield from (part.uplink, part.listener)
+            yield from part.uplinks.values()
+            yield part.listener
 
-    def _await_fences(self) -> None:
-        """From each host to the next: workload's link, host, outside, host, workload's link; no packet hops more."""
-        parts = list(self._parts.values())
-        awaited: dict[Port, bytes] = {}
-        for part, following in zip(parts, [*parts[1:], parts[0]], strict=True):
-            flow = Flow(source=part.fence_address, destination=following.fence_address, protocol=_FENCE_PROTOCOL)
-            packet = first_packet(flow, next(self._numbers))
-            awaited[following.fence] = content(packet)
-            part.fence.send(packet)
+    def _await_fence(self) -> None:
+        packet = first_packet(_FENCE, next(self._numbers))
+        self._fence.near.send(packet)
         deadline = time.monotonic() + FENCE_WITHIN_S
-        while awaited:
-            ready, _, _ = select.select(list(awaited), [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise LostFenceError(f"{len(awaited)} of {len(parts)} fences were lost")
-            for port in ready:
-                if awaited[port] in set(port.caught()):
-                    del awaited[port]
+        while content(packet) not in set(self._fence.far.caught()):
+            if not select.select([self._fence.far], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise LostFenceError("a packet that no policy concerns was lost")

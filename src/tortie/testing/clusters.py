@@ -1,7 +1,7 @@
-"""Random small clusters and the flows to try in them, for differential tests. A seed always gives the same.
+"""Random small clusters with everything that bears on policy, for differential tests. A seed always gives the same.
 
     cluster = random_cluster(Random(7), hosts=2)
-    for flow in random_flows(Random(8), cluster, 100):
+    for flow in random_flows(Random(8), cluster, 100):   # tortie.testing.flows
         Cluster.of(cluster.calico()).judge(flow)
 
 Everything is a value that ``tortie.model.codec`` can write, so that a found case can be kept as a file.
@@ -9,8 +9,9 @@ Everything is a value that ``tortie.model.codec`` can write, so that a found cas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -18,18 +19,50 @@ from tortie.conversion import interface_name, meaning, workload_endpoint
 from tortie.model import kubernetes
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.kinds import kind_of
+from tortie.model.kubernetes_endpointslice import EndpointSlice
 from tortie.model.meta import HostName, ObjectMeta, Resource
-from tortie.model.policy import Profile, ProfileSpec, Tier, TierSpec
-from tortie.net import ICMP, ICMPV6, MAC, SCTP, TCP, UDP, Address, Family, Network, Protocol
-from tortie.testing import policies as random_policies
-from tortie.testing.policies import Vocabulary, chance, some
-from tortie.verdict import EndpointRef, Flow
+from tortie.model.policy import Profile, Tier, TierSpec
+from tortie.model.qos import QoSControls
+from tortie.net import MAC, Address, Network
+from tortie.testing import kubernetes_policies
+from tortie.testing.hostresources import DEFAULT_ALLOW, random_host_endpoints, random_nodes, random_settings
+from tortie.testing.policies import (
+    Setting,
+    random_global_network_policy,
+    random_network_policy,
+    random_profile,
+    random_staged_policy,
+)
+from tortie.testing.sets import random_endpoint_slices, random_network_sets
+from tortie.testing.topology import OUTSIDE, UPLINKS, Topology, own_addresses, workload_addresses
+from tortie.testing.vocabulary import (
+    ACCOUNT_LABELS,
+    ACCOUNTS,
+    LABELS,
+    NAMESPACE_LABELS,
+    POLICY_NAMES,
+    PORT_NAMES,
+    PORT_NUMBERS,
+    chance,
+    random_labels,
+    some,
+)
 
-OUTSIDE = tuple(Address.parse(text) for text in ("192.0.2.1", "198.51.100.7", "2001:db8:1::1", "2001:db8:2::7"))
-"""Addresses of nobody in the cluster, two of each family."""
+_EXISTING_TIERS = ("default", "first", "last", "kube-admin", "kube-baseline")
+_MISSING_TIERS = ("nowhere", "astray")
+_PINNED = {"default": (1_000_000.0, "Deny"), "kube-admin": (1_000.0, "Pass"), "kube-baseline": (10_000_000.0, "Pass")}
+"""Order and action of tiers that the API does not let anybody change."""
 
-_EXISTING_TIERS = ("default", "first", "last")
-_MISSING_TIER = "nowhere"
+_KINDS = {
+    "kubernetes": 3,
+    "calico": 7,
+    "global": 8,
+    "cluster": 2,
+    "staged kubernetes": 1,
+    "staged": 2,
+    "staged global": 2,
+}
+"""Of policies, and how often each is made."""
 
 
 class RandomCluster(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,17 +70,20 @@ class RandomCluster(msgspec.Struct, frozen=True, kw_only=True):
 
     hosts: tuple[HostName, ...]
     resources: tuple[Resource, ...]
-    """Calico's kinds and Kubernetes' Namespace and NetworkPolicy; workload endpoints included."""
+    """Calico's kinds and Kubernetes' own; workload endpoints included."""
 
     @property
     def endpoints(self) -> tuple[WorkloadEndpoint, ...]:
         return tuple(resource for resource in self.resources if isinstance(resource, WorkloadEndpoint))
 
+    @property
+    def topology(self) -> Topology:
+        return Topology.of(self.hosts, self.endpoints)
+
     def calico(self) -> tuple[Resource, ...]:
-        """The resources of Calico's kinds, those that the Kubernetes objects mean among them."""
-        own = [resource for resource in self.resources if not kind_of(resource).is_kubernetes]
-        meant = [converted for resource in self.resources for converted in meaning(resource).values()]
-        return (*own, *meant)
+        """What oracle and calculation are told: Calico's kinds, those that Kubernetes objects mean among them, and EndpointSlices."""
+        own = (r for r in self.resources if not kind_of(r).is_kubernetes or isinstance(r, EndpointSlice))
+        return (*own, *(converted for resource in self.resources for converted in meaning(resource).values()))
 
 
 def random_cluster(rng: Random, hosts: int = 2) -> RandomCluster:
@@ -56,48 +92,55 @@ def random_cluster(rng: Random, hosts: int = 2) -> RandomCluster:
     namespaces = tuple(_namespace(rng, f"ns-{letter}") for letter in "abcd"[: rng.randint(2, 4)])
     names = [source.metadata.name for source in namespaces]
     endpoints = tuple(_endpoint(rng, number, rng.choice(names), host_names) for number in range(rng.randint(3, 6)))
-    nets = _nets(endpoints)
-    resources: list[Resource] = [*namespaces, *_tiers(rng), *_profiles(rng, names, nets), *endpoints]
-    resources += _policies(rng, names, nets)
-    return RandomCluster(hosts=host_names, resources=tuple(resources))
+    addresses = _addresses(host_names, endpoints)
+    nets = _nets(addresses)
+    setting = Setting(
+        tiers=(*_EXISTING_TIERS, "default", "default", "first", *_MISSING_TIERS), namespaces=names, nets=nets
+    )
+    links = [endpoint.spec.interface_name for endpoint in endpoints]
+    return RandomCluster(
+        hosts=host_names,
+        resources=(
+            *(namespace for namespace in namespaces if chance(rng, 0.95)),
+            *_accounts(rng, names),
+            *_tiers(rng),
+            *_profiles(rng, nets),
+            *endpoints,
+            *random_nodes(rng, host_names),
+            *random_host_endpoints(rng, host_names, addresses, links),
+            *random_settings(rng, host_names, nets),
+            *random_network_sets(rng, names, nets, addresses),
+            *random_endpoint_slices(rng, names, addresses),
+            *_policies(rng, setting),
+        ),
+    )
 
 
 def _namespace(rng: Random, name: str) -> kubernetes.Namespace:
-    return kubernetes.Namespace(metadata=ObjectMeta(name=name, labels=_labels(rng, random_policies.NAMESPACE_LABELS)))
+    return kubernetes.Namespace(metadata=ObjectMeta(name=name, labels=random_labels(rng, NAMESPACE_LABELS)))
 
 
-def _labels(rng: Random, vocabulary: Vocabulary) -> dict[str, str]:
-    return {label: rng.choice(values) for label, values in vocabulary.items() if chance(rng, 0.7)}
+def _accounts(rng: Random, namespaces: Sequence[str]) -> Iterator[kubernetes.ServiceAccount]:
+    """Of each namespace some; workloads run under the others too."""
+    for namespace in namespaces:
+        for name in ACCOUNTS:
+            if chance(rng, 0.8):
+                metadata = ObjectMeta(name=name, namespace=namespace, labels=random_labels(rng, ACCOUNT_LABELS))
+                yield kubernetes.ServiceAccount(metadata=metadata)
 
 
-def _tiers(rng: Random) -> list[Tier]:
-    def tier(name: str) -> Tier:
-        if name == "default":
-            return Tier(metadata=ObjectMeta(name=name), spec=TierSpec(order=1_000_000.0))  # The API pins both fields.
-        order = rng.choice((None, 10.0, 10.0, 2_000_000.0))
-        spec = TierSpec(order=order, default_action="Pass" if chance(rng, 0.5) else "Deny")
-        return Tier(metadata=ObjectMeta(name=name), spec=spec)
-
-    return [tier(name) for name in _EXISTING_TIERS]
+def _tiers(rng: Random) -> Iterator[Tier]:
+    for name in _EXISTING_TIERS:
+        order, action = _PINNED.get(name, (rng.choice((None, 10.0, 10.0, 2_000_000.0)), rng.choice(("Pass", "Deny"))))
+        spec: dict[str, Any] = {"order": order, "default_action": action}
+        yield Tier(metadata=ObjectMeta(name=name), spec=TierSpec(**spec))
 
 
-def _profiles(rng: Random, namespaces: Sequence[str], nets: Sequence[Network]) -> list[Profile]:
-    """Those of service accounts, some of which have none, and one with random rules."""
-    accounts = [
-        Profile(
-            metadata=ObjectMeta(name=f"ksa.{name}.{account}"),
-            spec=ProfileSpec(
-                labels_to_apply={
-                    "pcsa.projectcalico.org/name": account,
-                    **{f"pcsa.{k}": v for k, v in _labels(rng, random_policies.ACCOUNT_LABELS).items()},
-                }
-            ),
-        )
-        for name in namespaces
-        for account in random_policies.ACCOUNTS
-        if chance(rng, 0.8)
-    ]
-    return [*accounts, random_policies.random_profile(rng, "custom", nets)]
+def _profiles(rng: Random, nets: Sequence[Network]) -> Iterator[Profile]:
+    """One with random rules; now and then one in place of that which is always there."""
+    yield random_profile(rng, "custom", nets)
+    if chance(rng, 0.05):
+        yield random_profile(rng, DEFAULT_ALLOW, nets)
 
 
 # --- workloads -----------------------------------------------------------------------------------------------------------
@@ -105,110 +148,93 @@ def _profiles(rng: Random, namespaces: Sequence[str], nets: Sequence[Network]) -
 
 def _endpoint(rng: Random, number: int, namespace_name: str, hosts: Sequence[HostName]) -> WorkloadEndpoint:
     pod = kubernetes.Pod(
-        metadata=ObjectMeta(
-            name=f"pod-{number}", namespace=namespace_name, labels=_labels(rng, random_policies.LABELS)
-        ),
+        metadata=ObjectMeta(name=f"pod-{number}", namespace=namespace_name, labels=random_labels(rng, LABELS)),
         spec=kubernetes.PodSpec(
-            service_account_name=rng.choice(("", *random_policies.ACCOUNTS)),
+            service_account_name=rng.choice(("", *ACCOUNTS)),
             containers=(kubernetes.Container(name="main", ports=_container_ports(rng)),),
         ),
     )
     host = rng.randrange(len(hosts))
     # One block of each family a host, as IPAM would have it: nets in rules then tell hosts apart.
-    networks = (Network.parse(f"10.65.{host}.{number + 1}"), Network.parse(f"fd00:65:0:{host}::{number + 1}"))
     endpoint = workload_endpoint(
         pod,
         node=hosts[host],
         ifname=interface_name(namespace_name, pod.metadata.name),
         mac=MAC(bytes((2, 0, 0, 0, 0, number + 1))),
-        networks=networks,
+        networks=tuple(address.network() for address in workload_addresses(host, number)),
     )
-    return _with_other_profiles(rng, endpoint) if chance(rng, 0.2) else endpoint
+    return _with_peculiarities(rng, endpoint)
 
 
 def _container_ports(rng: Random) -> tuple[kubernetes.ContainerPort, ...]:
-    names = some(rng, random_policies.PORT_NAMES, 2)
+    names = some(rng, PORT_NAMES, 2)
     return tuple(
         kubernetes.ContainerPort(
             name=name,
-            container_port=rng.choice(random_policies.PORT_NUMBERS),
+            container_port=rng.choice(PORT_NUMBERS),
             protocol=rng.choice(("TCP", "TCP", "UDP", "SCTP")),
         )
         for name in names
     )
 
 
-def _with_other_profiles(rng: Random, endpoint: WorkloadEndpoint) -> WorkloadEndpoint:
+def _with_peculiarities(rng: Random, endpoint: WorkloadEndpoint) -> WorkloadEndpoint:
+    """Now and then other profiles, sources that are not its own, or limits, wide enough that no test meets them."""
     of_namespace = endpoint.spec.profiles[:1]
-    profiles = rng.choice(
-        ((), ("custom",), ("custom", *of_namespace), ("missing", *of_namespace), (*of_namespace, "missing"))
-    )
-    return msgspec.structs.replace(endpoint, spec=msgspec.structs.replace(endpoint.spec, profiles=profiles))
+    changes: dict[str, Any] = {}
+    if chance(rng, 0.2):
+        changes["profiles"] = rng.choice(
+            ((), ("custom",), ("custom", *of_namespace), ("missing", *of_namespace), (*of_namespace, "missing"))
+        )
+    if chance(rng, 0.2):
+        changes["allow_spoofed_source_prefixes"] = some(rng, ("198.51.100.0/24", "10.65.0.0/16", "2001:db8::/32"), 2)
+    if chance(rng, 0.1):
+        wide = QoSControls(ingress_packet_rate=10_000, ingress_packet_burst=10_000, egress_max_connections=1_000_000)
+        changes["qos_controls"] = wide
+    return msgspec.structs.replace(endpoint, spec=msgspec.structs.replace(endpoint.spec, **changes))
+
+
+# --- what rules may name -------------------------------------------------------------------------------------------------
+
+
+def _addresses(hosts: Sequence[HostName], endpoints: Sequence[WorkloadEndpoint]) -> list[Address]:
+    """All there are: of workloads, of hosts, and outside."""
+    of_workloads = [network.address for endpoint in endpoints for network in endpoint.spec.ip_networks]
+    of_hosts = [a for index in range(len(hosts)) for uplink in UPLINKS for a in own_addresses(index, uplink)]
+    return [*of_workloads, *of_hosts, *(address for addresses in OUTSIDE.values() for address in addresses)]
+
+
+def _nets(addresses: Sequence[Address]) -> list[Network]:
+    """Everything, the cluster, its hosts' blocks, parts of them, and single addresses."""
+    wide = ("0.0.0.0/0", "::/0", "10.65.0.0/16", "fd00:65::/32", "10.65.0.0/24", "fd00:65::/64", "10.65.1.0/24")
+    parts = ("10.65.0.0/30", "10.65.0.0/23", "fd00:65::/126", "fd00:65::/63")  # lengths that end within a byte
+    return [*map(Network.parse, (*wide, *parts)), *(address.network() for address in addresses)]
 
 
 # --- policies ------------------------------------------------------------------------------------------------------------
 
 
-def _nets(endpoints: Sequence[WorkloadEndpoint]) -> list[Network]:
-    """What rules may name: everything, the cluster, its hosts' blocks, single workloads, and the outside."""
-    wide = ("0.0.0.0/0", "::/0", "10.65.0.0/16", "fd00:65::/32", "10.65.0.0/24", "fd00:65::/64", "10.65.1.0/24")
-    parts = ("10.65.0.0/30", "10.65.0.0/23", "fd00:65::/126", "fd00:65::/63")  # lengths that end within a byte
-    workloads = [network for endpoint in endpoints for network in endpoint.spec.ip_networks]
-    return [*map(Network.parse, (*wide, *parts)), *workloads, *(address.network() for address in OUTSIDE)]
+def _policies(rng: Random, setting: Setting) -> Iterator[Resource]:
+    """Up to six, and now and then of two kinds with one name."""
+    for name in rng.sample(POLICY_NAMES, rng.choice((0, 1, 2, 3, 4, 5, 6, 6))):
+        kinds = rng.choices(tuple(_KINDS), tuple(_KINDS.values()), k=2 if chance(rng, 0.1) else 1)
+        yield from (_policy(rng, kind, name, setting) for kind in dict.fromkeys(kinds))
 
 
-def _policies(rng: Random, namespaces: Sequence[str], nets: Sequence[Network]) -> list[Resource]:
-    tiers = (*_EXISTING_TIERS, "default", "default", _MISSING_TIER)
-    made: list[Resource] = []
-    for name in rng.sample(random_policies.POLICY_NAMES, rng.choice((0, 1, 2, 3, 4, 5, 6, 6))):
-        where = rng.choice(namespaces)
-        match rng.choice(("kubernetes", "calico", "calico", "global")):
-            case "kubernetes":
-                made.append(random_policies.random_kubernetes_policy(rng, name, where, nets))
-            case "calico":
-                made.append(random_policies.random_network_policy(rng, name, where, tiers, nets))
-            case _:
-                made.append(random_policies.random_global_network_policy(rng, name, tiers, nets))
-    return made
-
-
-# --- flows ---------------------------------------------------------------------------------------------------------------
-
-
-def random_flows(
-    rng: Random, cluster: RandomCluster, count: int, protocols: Sequence[Protocol] = (TCP, TCP, UDP, SCTP, ICMP)
-) -> tuple[Flow, ...]:
-    """*count* flows with a workload at one end at least, and never the same one at both.
-
-    *protocols* are those to choose from, as often as they are listed; ICMP stands for the family's.
-    """
-    return tuple(_flow(rng, cluster.endpoints, protocols) for _ in range(count))
-
-
-def _flow(rng: Random, endpoints: Sequence[WorkloadEndpoint], protocols: Sequence[Protocol]) -> Flow:
-    family = rng.choice((Family.V4, Family.V6))
-    inside, other = (_ref(endpoint, family) for endpoint in rng.sample(endpoints, 2))
-    far = rng.choice([address for address in OUTSIDE if address.family is family]) if chance(rng, 0.25) else other
-    source, destination = (inside, far) if chance(rng, 0.5) else (far, inside)
-    protocol = rng.choice(protocols)
-    if protocol == ICMP:
-        return Flow(
-            source=source,
-            destination=destination,
-            protocol=ICMP if family is Family.V4 else ICMPV6,
-            icmp_type=rng.choice(random_policies.ICMP_TYPES[family]),
-            icmp_code=rng.choice((0, 0, 1)),
-        )
-    return Flow(
-        source=source,
-        destination=destination,
-        protocol=protocol,
-        source_port=rng.choice((*random_policies.PORT_NUMBERS, 40000, 50000, 60000)),
-        destination_port=rng.choice((*random_policies.PORT_NUMBERS, *random_policies.PORT_NUMBERS, 1, 65535)),
-    )
-
-
-def _ref(endpoint: WorkloadEndpoint, family: Family) -> EndpointRef:
-    addresses = [network.address for network in endpoint.spec.ip_networks]
-    of_family = next(address for address in addresses if address.family is family)
-    return EndpointRef(endpoint.metadata.namespace, endpoint.metadata.name, of_family)
+def _policy(rng: Random, kind: str, name: str, setting: Setting) -> Resource:
+    namespace = rng.choice(setting.namespaces)
+    match kind:
+        case "kubernetes":
+            return kubernetes_policies.random_kubernetes_policy(rng, name, namespace, setting.nets)
+        case "staged kubernetes":
+            return kubernetes_policies.random_staged_kubernetes_policy(rng, name, namespace, setting.nets)
+        case "cluster":
+            return kubernetes_policies.random_cluster_network_policy(rng, name, setting.nets)
+        case "calico":
+            return random_network_policy(rng, name, namespace, setting)
+        case "staged":
+            return random_staged_policy(rng, random_network_policy(rng, name, namespace, setting))
+        case "staged global":
+            return random_staged_policy(rng, random_global_network_policy(rng, name, setting))
+        case _:
+            return random_global_network_policy(rng, name, setting)

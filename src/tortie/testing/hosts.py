@@ -1,7 +1,7 @@
 """A host of a bed that enforces a cluster's resources as an agent does, in its kernel and as a value at once.
 
-    resources ──► Calculation ──► Compiler ──► flush ──┬─► NftDriver ──► kernel: what happens to real packets
-                                                       └─► Ruleset ──► walk: what should happen to them
+    resources ──► Calculation ──► RulesetModel ──┬─► NftDriver ──► kernel: what happens to real packets
+                                                 └─► Ruleset ────► walk: what should happen to them
 
 Nothing of the agent's shell is here: no datastore, no watch, no routes (those are the bed's).
 """
@@ -14,33 +14,35 @@ from typing import Self
 
 import msgspec
 
-from tortie.calc.graph import Calculation
+from tortie.analysis.hostmodel import RulesetModel
+from tortie.calc import Calculation
+from tortie.conversion import as_calico
 from tortie.dataplane.conntrack import ConntrackTable
 from tortie.dataplane.nft import NftDriver
 from tortie.dataplane.nft.encode import canonical
 from tortie.lab.namespaces import inside_network
-from tortie.model.kinds import ResourceKey, kind_of
-from tortie.model.meta import HostName, Resource
+from tortie.model.meta import HostName
 from tortie.model.updates import ResourceUpdate
-from tortie.net import Family
-from tortie.ruleset import Compiler, Options, Packet, Path, Ruleset, apply_flush, initial, walk
+from tortie.net import Address
+from tortie.ruleset import Options, Ruleset, initial
+from tortie.ruleset.kept import Kept
+from tortie.ruleset.options import Compilation
 from tortie.ruleset.ruleset import Chain
-from tortie.ruleset.values import CtState
-from tortie.testing.bed import Hop
-from tortie.verdict import Flow
-
-_BEGINS = {Family.V4: {8, 13, 15, 17}, Family.V6: {128, 139}}
-"""ICMP types of a first packet that connection tracking knows a flow for (Linux, nf_conntrack_proto_icmp{,v6}.c)."""
-_NOT_TRACKED = {Family.V4: set[int](), Family.V6: {130, 131, 132, 133, 134, 135, 136, 143}}
-"""Listener and neighbour discovery (the same)."""
+from tortie.ruleset.values import Flush
 
 
 class Host:
     """A host in the network namespace behind a descriptor; nothing is in its kernel before the first ``take``."""
 
-    def __init__(self, name: HostName, network: int, options: Options | None = None) -> None:
-        self._name, self._network = name, network
-        self._options = options if options is not None else Options()
+    def __init__(
+        self,
+        name: HostName,
+        network: int,
+        compilation: Compilation = Compilation.AUTO,
+        interfaces: Mapping[str, frozenset[Address]] | None = None,
+    ) -> None:
+        self._name, self._network, self._compilation = name, network, compilation
+        self._interfaces = interfaces or {}
         with inside_network(network):
             self._conntrack = ConntrackTable()
         self._begin()
@@ -50,9 +52,9 @@ class Host:
             self._driver = NftDriver()
         self._calculation = Calculation(self._name)
         self._calculation.in_sync()
-        self._compiler = Compiler(self._options)
-        self._driver.stage(initial(self._options))
-        self.ruleset = apply_flush(Ruleset(), initial(self._options))
+        self.model = _DrivenModel(self._driver, self._compilation)
+        for ifname, addresses in self._interfaces.items():
+            self.model.know(ifname, addresses)
 
     def restart(self, *, keep_rules: bool = True) -> None:
         """Forget everything, as an agent that was killed; the kernel keeps its rules until the next ``take``, or loses them."""
@@ -64,12 +66,8 @@ class Host:
     def take(self, updates: Iterable[ResourceUpdate]) -> None:
         """Take in changes of the cluster and put what they mean here in force. KernelRefusedError if it is refused."""
         for update in updates:
-            self._calculation.update(update)
-        for delta in self._calculation.flush():
-            self._compiler.update(delta)
-        flush = self._compiler.flush()
-        self.ruleset = apply_flush(self.ruleset, flush)
-        self._driver.stage(flush)
+            self._calculation.update(as_calico(update))
+        self.model.take(self._calculation.flush())
         for batch in self._driver.plan():
             self._driver.apply(batch)
 
@@ -77,15 +75,10 @@ class Host:
         """Let every packet be of a new flow again."""
         self._conntrack.delete(*self._conntrack.flows())
 
-    def lets_through(self, flow: Flow, hop: Hop) -> bool:
-        """Whether the ruleset, interpreted, lets the first packet of *flow* pass this host."""
-        path = Path.FORWARD if hop.out_interface else Path.TO_HOST
-        return walk(self.ruleset, _packet(flow, hop), path).is_accepted
-
     def unsettled(self) -> tuple[str, ...]:
         """What in the kernel is not as it should be, or would be done next; empty after a ``take``."""
         contents = self._driver.read_back().contents
-        found, wanted = contents.ruleset(), _as_in_kernel(self.ruleset)
+        found, wanted = contents.ruleset(), _as_in_kernel(self.model.ruleset)
         different = [
             f"{kind} {name} in the kernel is {actual.get(name)}, wanted is {desired.get(name)}"
             for kind in ("chains", "sets", "maps")
@@ -110,39 +103,22 @@ class Host:
         self.close()
 
 
-def changes(before: Mapping[ResourceKey, Resource], after: Mapping[ResourceKey, Resource]) -> list[ResourceUpdate]:
-    """The updates that lead from one state of a cluster to another."""
-    return [
-        ResourceUpdate(key, after.get(key), revision=1)
-        for key in sorted(before.keys() | after.keys(), key=str)
-        if before.get(key) != after.get(key)
-    ]
+class _DrivenModel(RulesetModel):
+    """A ruleset whose every change a driver is told; begun anew, it calls things as what is in the kernel does."""
 
+    def __init__(self, driver: NftDriver, compilation: Compilation) -> None:
+        self._driver = driver
+        super().__init__(compilation)
 
-def keyed(resources: Iterable[Resource]) -> dict[ResourceKey, Resource]:
-    return {ResourceKey(kind_of(r), r.metadata.namespace, r.metadata.name): r for r in resources}
+    def begin(self, options: Options) -> None:
+        super().begin(options)
+        self.compiler.keep(Kept.of(self._driver.read_back().contents.ruleset()))
+        self._driver.forget()
+        self._driver.stage(initial(options))
 
-
-def _packet(flow: Flow, hop: Hop) -> Packet:
-    icmp_type, icmp_code = flow.icmp or (None, None)
-    return Packet(
-        source=flow.source_address,
-        destination=flow.destination_address,
-        protocol=flow.protocol,
-        in_interface=hop.in_interface,
-        out_interface=hop.out_interface,
-        source_port=flow.source_port,
-        destination_port=flow.destination_port,
-        icmp_type=icmp_type,
-        icmp_code=icmp_code,
-        ct_state=_state(flow.family, icmp_type),
-    )
-
-
-def _state(family: Family, icmp_type: int | None) -> CtState:
-    if icmp_type is None or icmp_type in _BEGINS[family]:
-        return CtState.NEW
-    return CtState.UNTRACKED if icmp_type in _NOT_TRACKED[family] else CtState.INVALID
+    def flushed(self, flush: Flush) -> None:
+        super().flushed(flush)
+        self._driver.stage(flush)
 
 
 def _as_in_kernel(ruleset: Ruleset) -> Ruleset:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hypothesis import strategies as st
 
 from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Protocol
 from tortie.ruleset.values import (
+    FIELD_OF_PART,
+    INTERFACE_TYPES,
+    TUPLE_FIELDS,
     Accept,
-    AddressPortElement,
     ChainReplace,
+    ConnectionsElement,
     CtState,
     CtStateMatch,
+    DestinationNATMatch,
     Dispatch,
     Drop,
     Element,
@@ -21,16 +25,18 @@ from tortie.ruleset.values import (
     ICMPTypeMatch,
     Interface,
     InterfaceMatch,
+    InterfaceSetMatch,
     Jump,
+    KeyPart,
     LogPacket,
     MapCreate,
     MarkMatch,
     Match,
     NetsMatch,
-    PortSetMatch,
     PortsMatch,
     ProtocolMatch,
     Range,
+    RateElement,
     Return,
     Rule,
     SetCreate,
@@ -40,6 +46,10 @@ from tortie.ruleset.values import (
     SetType,
     Side,
     Statement,
+    TupleElement,
+    TupleField,
+    TupleMatch,
+    families_of,
 )
 
 families = st.sampled_from(Family)
@@ -86,7 +96,8 @@ def port_ranges(draw: st.DrawFn) -> tuple[Range, ...]:
 def matches(draw: st.DrawFn, sets: Sequence[SetDeclaration]) -> tuple[Match, ...]:
     """One match, with the protocol before it where it must follow one."""
     side, family, negate = draw(sides), draw(families), draw(st.booleans())
-    kinds = ["interface", "family", "states", "mark", "protocol", "nets", "ports", "icmp", *(["set"] if sets else [])]
+    kinds = ["interface", "family", "states", "nat", "mark", "protocol", "nets", "ports", "icmp"]
+    kinds += ["set"] if sets else []
     match draw(st.sampled_from(kinds)):
         case "interface":
             return (InterfaceMatch(draw(interfaces), draw(ifnames), draw(st.booleans())),)
@@ -94,6 +105,8 @@ def matches(draw: st.DrawFn, sets: Sequence[SetDeclaration]) -> tuple[Match, ...
             return (FamilyMatch(family),)
         case "states":
             return (CtStateMatch(draw(st.frozensets(st.sampled_from(CtState), min_size=1))),)
+        case "nat":
+            return (DestinationNATMatch(),)
         case "mark":
             return (MarkMatch(draw(marks), draw(marks), negate),)
         case "protocol":
@@ -109,9 +122,24 @@ def matches(draw: st.DrawFn, sets: Sequence[SetDeclaration]) -> tuple[Match, ...
             protocol = ProtocolMatch(ICMP if family is Family.V4 else ICMPV6)
             return protocol, ICMPTypeMatch(family, draw(st.integers(0, 255)), code, negate)
         case _:
-            declared = draw(st.sampled_from(sets))
-            kind = PortSetMatch if declared.type is SetType.ADDRESS_PORT else SetMatch
-            return (kind(side, declared.family, declared.name, negate),)
+            return draw(look_ups(draw(st.sampled_from(sets))))
+
+
+@st.composite
+def look_ups(draw: st.DrawFn, declared: SetDeclaration) -> tuple[Match, ...]:
+    """A match on a set: of one address, or of the parts of the packet that its tuples are of."""
+    negate = draw(st.booleans())
+    if declared.type in INTERFACE_TYPES:
+        return (InterfaceSetMatch(draw(interfaces), declared.name),)
+    if declared.type not in TUPLE_FIELDS:
+        assert declared.family is not None
+        return (SetMatch(draw(sides), declared.family, declared.name, negate),)
+    fields = TUPLE_FIELDS[declared.type]
+    parts = (st.sampled_from([part for part, of in FIELD_OF_PART.items() if of is field]) for field in fields)
+    match = TupleMatch(tuple(draw(part) for part in parts), declared.family, declared.name, negate)
+    if KeyPart.ICMP_TYPE not in match.key:
+        return (match,)
+    return ProtocolMatch(ICMP if declared.family is Family.V4 else ICMPV6), match
 
 
 @st.composite
@@ -131,8 +159,10 @@ def family_named(match: Match) -> Family | None:
     match match:
         case NetsMatch(nets=nets):
             return nets[0].family
-        case FamilyMatch(family) | SetMatch(family=family) | PortSetMatch(family=family) | ICMPTypeMatch(family=family):
+        case FamilyMatch(family) | SetMatch(family=family) | ICMPTypeMatch(family=family):
             return family
+        case TupleMatch(family=tuple_family):
+            return tuple_family
         case _:
             return None
 
@@ -162,20 +192,53 @@ def rules(
 
 
 def elements(declaration: SetDeclaration) -> st.SearchStrategy[frozenset[Element]]:
-    family = declaration.family
-    match declaration.type:
-        case SetType.ADDRESS:
-            return st.frozensets(addresses(family), max_size=8)
-        case SetType.NETWORK:
-            return st.lists(networks(family), max_size=8).map(lambda nets: frozenset(apart(nets)))
-        case SetType.ADDRESS_PORT:
-            return st.frozensets(st.builds(AddressPortElement, addresses(family), protocols, ports), max_size=8)
+    if declaration.type in TUPLE_FIELDS:
+        return st.frozensets(tuples(declaration), max_size=8)
+    if declaration.type in INTERFACE_TYPES:
+        return st.dictionaries(ifnames, _NUMBERS, max_size=8).map(lambda limits: limited(declaration.type, limits))
+    assert declaration.family is not None
+    if declaration.type is SetType.ADDRESS:
+        return st.frozensets(addresses(declaration.family), max_size=8)
+    return st.lists(networks(declaration.family), max_size=8).map(lambda nets: frozenset(apart(nets)))
+
+
+_NUMBERS = st.tuples(st.integers(1, 10_000), st.integers(1, 10_000))
+
+
+def limited(set_type: SetType, limits: Mapping[str, tuple[int, int]]) -> frozenset[Element]:
+    """Interfaces, each with a limit of the set's kind."""
+    match set_type:
+        case SetType.PACKET_RATE:
+            return frozenset(RateElement(name, rate, burst) for name, (rate, burst) in limits.items())
+        case SetType.CONNECTIONS:
+            return frozenset(ConnectionsElement(name, count) for name, (count, _) in limits.items())
+        case _:
+            return frozenset(limits)
+
+
+def tuples(declaration: SetDeclaration) -> st.SearchStrategy[TupleElement]:
+    values: dict[TupleField, st.SearchStrategy[Address | Protocol | int]] = {
+        TupleField.ADDRESS: addresses(declaration.family or Family.V4),
+        TupleField.PROTOCOL: protocols,
+        TupleField.PORT: ports,
+        TupleField.ICMP_TYPE: st.integers(0, 255),
+    }
+    return st.tuples(*(values[field] for field in TUPLE_FIELDS[declaration.type]))
+
+
+def declarations() -> tuple[SetDeclaration, ...]:
+    """A set of each type and family."""
+    return tuple(
+        SetDeclaration(f"s{family or ''}-{set_type}", family, set_type)
+        for set_type in SetType
+        for family in families_of(set_type)
+    )
 
 
 @st.composite
 def creations(draw: st.DrawFn, max_chains: int = 8, max_rules: int = 8) -> Flush:
     """A flush that makes a ruleset from nothing: one set of each kind, chains that jump to earlier ones only, a map."""
-    declared = [SetDeclaration(f"s{f.value}-{t}", f, t) for f in Family for t in SetType]
+    declared = declarations()
     chains = [f"c{i}" for i in range(draw(st.integers(1, max_chains)))]
     some = st.lists(rules(declared, (), ()), max_size=max_rules)
     replaced = []

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from tortie.net import ICMP, ICMPV6, MAC, SCTP, TCP, UDP, Family
-from tortie.testing.packets import content, family_of
+from tortie.lab.packets import content, family_of
+from tortie.net import ICMP, ICMPV6, MAC, SCTP, TCP, UDP, Address, Family, Protocol
 
 _ETH_P_ALL = 3
 _ETHER_TYPE = {Family.V4: b"\x08\x00", Family.V6: b"\x86\xdd"}
 _ETHER_BYTES = 14
 _SOCKET_FAMILY = {Family.V4: socket.AF_INET, Family.V6: socket.AF_INET6}
-_HEARD = ((Family.V4, (TCP, UDP, SCTP, ICMP)), (Family.V6, (TCP, UDP, SCTP, ICMPV6)))
+HEARD = (
+    *((Family.V4, protocol) for protocol in (TCP, UDP, SCTP, ICMP)),
+    *((Family.V6, protocol) for protocol in (TCP, UDP, SCTP, ICMPV6)),
+)
 
 
 class Port:
@@ -43,11 +46,10 @@ class Port:
 class Listener:
     """A host's raw sockets: they get what the host's own rules let in."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Iterable[tuple[Family, Protocol]] = HEARD) -> None:
         self._sockets = [
             socket.socket(_SOCKET_FAMILY[family], socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol.number)
-            for family, protocols in _HEARD
-            for protocol in protocols
+            for family, protocol in heard
         ]
 
     def caught(self) -> Iterator[bytes]:
@@ -60,6 +62,23 @@ class Listener:
     def close(self) -> None:
         for listening in self._sockets:
             listening.close()
+
+
+class Sender:
+    """A host's own raw sockets: what they send is the host's own packets, whatever their source (raw(7))."""
+
+    def __init__(self) -> None:
+        self._sockets = {
+            family: socket.socket(_SOCKET_FAMILY[family], socket.SOCK_RAW, socket.IPPROTO_RAW) for family in Family
+        }
+
+    def send(self, packet: bytes, destination: Address) -> None:
+        """Send an IP packet to where the host routes *destination*; OSError if that is nowhere."""
+        self._sockets[family_of(packet)].sendto(packet, (str(destination), 0))
+
+    def close(self) -> None:
+        for sending in self._sockets.values():
+            sending.close()
 
 
 def _waiting(from_socket: socket.socket) -> Iterator[tuple[bytes, tuple[object, ...]]]:

@@ -1,0 +1,119 @@
+"""Who answers whether packets get through: the oracle, or the rulesets that the hosts concerned would have.
+
+Both are asked the same: a flow end to end, or a packet at one host. A ruleset knows addresses only, so for it everybody has one
+(``placeholders``); what its hosts' interfaces are nobody has said, so they are what the oracle takes them for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from tortie.analysis.cluster import KnownCluster
+from tortie.analysis.hostmodel import HostModel, first_packet
+from tortie.analysis.placeholders import StandIns, stand_ins
+from tortie.analysis.ways import LOOPBACK, Hop, Ways, over_loopback
+from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.meta import HostName, Resource
+from tortie.net import Address
+from tortie.ruleset.options import Compilation
+from tortie.verdict import Cluster, Flow
+from tortie.verdict.packet import HostPacket, Packet
+from tortie.verdict.refs import NO_ADDRESS, End, HostRef
+
+
+class Engine(Protocol):
+    """Answers about one state of a cluster."""
+
+    def allow(self, flows: Sequence[Flow]) -> list[bool]:
+        """Whether the first packet of each flow is delivered."""
+
+    def pass_host(self, node: str, packets: Sequence[HostPacket]) -> list[bool]:
+        """Whether each of *packets* gets through one host."""
+
+
+class OracleEngine:
+    """The oracle's verdicts."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def allow(self, flows: Sequence[Flow]) -> list[bool]:
+        return [self._cluster.judge(flow).allowed for flow in flows]
+
+    def pass_host(self, node: str, packets: Sequence[HostPacket]) -> list[bool]:
+        view = self._cluster.host_view(node)
+        return [view.passes(packet) for packet in packets]
+
+
+class RulesetEngine:
+    """Packets walked through the rulesets of every host that they cross. ``become`` leads to another state as agents would."""
+
+    def __init__(self, known: KnownCluster, cluster: Cluster, compilation: Compilation = Compilation.AUTO) -> None:
+        self._compilation = compilation
+        self._hosts: dict[str, HostModel] = {}
+        self.become(known, cluster)
+
+    def become(self, known: KnownCluster, cluster: Cluster) -> None:
+        """The cluster is now *known*, and *cluster* the oracle's view of it."""
+        self._stand_ins = stand_ins(known)
+        self._resources = keyed(self._stand_ins)
+        self._ways = Ways(cluster)
+        for host in self._hosts.values():
+            host.become(self._resources)
+
+    def allow(self, flows: Sequence[Flow]) -> list[bool]:
+        return [self._is_delivered(flow) for flow in flows]
+
+    def pass_host(self, node: str, packets: Sequence[HostPacket]) -> list[bool]:
+        return [self._cross(host_hop(node, packet), packet) for packet in packets]
+
+    def _is_delivered(self, flow: Flow) -> bool:
+        packet = with_stand_ins(flow, self._stand_ins).packet
+        return all(self._cross(hop, packet) for hop in self._ways.hops(flow))
+
+    def _cross(self, hop: Hop, packet: Packet) -> bool:
+        return all(self._passes(part, packet) for part in over_loopback(hop))
+
+    def _passes(self, hop: Hop, packet: Packet) -> bool:
+        host = self._host(hop)
+        is_spoofed = self._ways.is_spoofed(hop, packet, self._stand_ins)
+        return host.walk(first_packet(packet, *hop.interfaces, is_spoofed=is_spoofed)).is_accepted
+
+    def _host(self, hop: Hop) -> HostModel:
+        host = self._hosts.get(hop.node)
+        if host is None:
+            host = self._hosts[hop.node] = HostModel(HostName(hop.node), self._compilation)
+            host.become(self._resources)
+        for ifname, addresses in self._ways.own_interfaces(hop).items():
+            host.know(ifname, addresses)
+        return host
+
+
+def keyed(addressed: StandIns) -> dict[ResourceKey, Resource]:
+    """The resources by what they are."""
+    return {
+        ResourceKey(kind_of(resource), resource.metadata.namespace, resource.metadata.name): resource
+        for resource in addressed.resources
+    }
+
+
+def host_hop(node: str, packet: HostPacket) -> Hop:
+    """*packet* at its host. What leaves over loopback is for the host itself."""
+    arrives, leaves = packet.in_interface or "", packet.out_interface or ""
+    return Hop(node, arrives, "" if not arrives and leaves == LOOPBACK else leaves)
+
+
+def with_stand_ins(flow: Flow, addressed: StandIns) -> Flow:
+    """*flow* between ends that all have an address."""
+    source, destination = (_addressed(end, flow, addressed) for end in (flow.source, flow.destination))
+    return msgspec.structs.replace(flow, source=source, destination=destination)
+
+
+def _addressed(end: End, flow: Flow, addressed: StandIns) -> End:
+    if isinstance(end, Address) or end.address not in NO_ADDRESS.values():
+        return end
+    found = addressed.nodes[end.node] if isinstance(end, HostRef) else addressed.endpoints[end[:2]]
+    return end._replace(address=found[flow.family])

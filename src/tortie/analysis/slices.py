@@ -1,0 +1,71 @@
+"""The EndpointSlices that a cluster would make of Services and Pods: for documents that have no slices of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tortie.conversion import ConversionError, endpoint_of_pod
+from tortie.model.kubernetes import Pod, Service, ServicePort
+from tortie.model.kubernetes_endpointslice import SERVICE_LABEL, Endpoint, EndpointPort, EndpointSlice
+from tortie.model.meta import ObjectMeta, Resource
+from tortie.net import Address, Family
+
+
+def slices_of(resources: Iterable[Resource]) -> Iterator[EndpointSlice]:
+    """One slice for each service and each pod with addresses that it selects; none for services that have slices already."""
+    resources = tuple(resources)
+    pods = [pod for pod in resources if isinstance(pod, Pod)]
+    sliced = {
+        (found.metadata.namespace, found.metadata.labels.get(SERVICE_LABEL))
+        for found in resources
+        if isinstance(found, EndpointSlice)
+    }
+    for service in resources:
+        if not isinstance(service, Service) or not service.spec.selector:
+            continue
+        if (service.metadata.namespace, service.metadata.name) not in sliced:
+            for pod in pods:
+                if _selects(service, pod) and (addresses := _addresses(pod)):
+                    yield _slice(service, pod, addresses[0])
+
+
+def _selects(service: Service, pod: Pod) -> bool:
+    return (
+        pod.metadata.namespace == service.metadata.namespace
+        and service.spec.selector.items() <= dict(pod.metadata.labels).items()
+    )
+
+
+def _addresses(pod: Pod) -> tuple[Address, ...]:
+    """As its endpoint has them. A pod with the host's network is behind its service too, by the host's address."""
+    try:
+        endpoint = endpoint_of_pod(pod)
+    except ConversionError:
+        return ()  # told where the pod itself is converted
+    if endpoint is not None:
+        return tuple(network.address for network in endpoint.spec.ip_networks)
+    texts = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
+    return tuple(Address.parse(text) for text in texts if text)
+
+
+def _slice(service: Service, pod: Pod, address: Address) -> EndpointSlice:
+    ports = [(port, number) for port in service.spec.ports if (number := _number(port, pod)) is not None]
+    return EndpointSlice(
+        metadata=ObjectMeta(
+            name=f"{service.metadata.name}-{pod.metadata.name}",
+            namespace=service.metadata.namespace,
+            labels={SERVICE_LABEL: service.metadata.name},
+        ),
+        address_type="IPv4" if address.family is Family.V4 else "IPv6",
+        endpoints=(Endpoint(addresses=(str(address),)),),
+        ports=tuple(EndpointPort(name=port.name, protocol=port.protocol, port=number) for port, number in ports),
+    )
+
+
+def _number(port: ServicePort, pod: Pod) -> int | None:
+    """The pod's port behind the service's; None if it is named and the pod has none of that name."""
+    target = port.target_port or port.port
+    if isinstance(target, int) or target.isdecimal():
+        return int(target)
+    listed = (found for container in pod.spec.containers for found in container.ports)
+    return next((p.container_port for p in listed if (p.name, p.protocol) == (target, port.protocol)), None)

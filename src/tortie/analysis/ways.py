@@ -1,0 +1,110 @@
+"""Which hosts a flow crosses, and between which interfaces of theirs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from tortie.analysis.placeholders import StandIns
+from tortie.net import Address
+from tortie.verdict import Cluster, Flow
+from tortie.verdict.endpoint import Endpoint
+from tortie.verdict.gates import may_come_from
+from tortie.verdict.host import HostView
+from tortie.verdict.packet import Packet
+from tortie.verdict.refs import End, EndpointRef, HostRef
+
+LOOPBACK = "lo"
+
+
+class Hop(NamedTuple):
+    """A host on a packet's way."""
+
+    node: str
+    in_interface: str
+    """Empty: the host itself sends it."""
+    out_interface: str
+    """Empty: it is for the host itself."""
+
+    @property
+    def interfaces(self) -> tuple[str, str]:
+        return self.in_interface, self.out_interface
+
+
+class Ways:
+    """The ways through a cluster, as the oracle takes its hosts' interfaces to be."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._endpoints = {(endpoint.namespace, endpoint.name): endpoint for endpoint in cluster.endpoints}
+
+    def hops(self, flow: Flow) -> tuple[Hop, ...]:
+        """The hosts that *flow* crosses, in order; none if no end is in the cluster, or both are one workload."""
+        source, destination = flow.source, flow.destination
+        if isinstance(source, EndpointRef) and isinstance(destination, EndpointRef) and source[:2] == destination[:2]:
+            return ()
+        nodes = dict.fromkeys(node for end in (source, destination) if (node := self._node(end)) is not None)
+        return tuple(Hop(node, *(self._interface(node, end, flow) for end in (source, destination))) for node in nodes)
+
+    def own_interfaces(self, hop: Hop) -> Mapping[str, frozenset[Address]]:
+        """The host's interfaces on the hop that are no workload's, with their addresses."""
+        view = self.view(hop.node)
+        workloads = {endpoint.interface for endpoint in view.workloads}
+        return {
+            ifname: view.interfaces.addresses(ifname) for ifname in hop.interfaces if ifname and ifname not in workloads
+        }
+
+    def is_spoofed(self, hop: Hop, packet: Packet, addressed: StandIns) -> bool:
+        """Whether *packet* comes over a workload's link although no route of the host leads back over it."""
+        for endpoint in self._endpoints.values():
+            if endpoint.node == hop.node and endpoint.interface == hop.in_interface:
+                return not may_come_from(packet, _routed(endpoint, addressed), self.view(hop.node).settings)
+        return False
+
+    def routes(self, node: str, addressed: StandIns) -> dict[Address, str]:
+        """Over which link the host reaches the addresses of each of its workloads."""
+        return {
+            network.address: endpoint.interface
+            for endpoint in self._endpoints.values()
+            if endpoint.node == node
+            for network in _routed(endpoint, addressed).networks
+        }
+
+    @functools.cache  # noqa: B019 - lives as long as the cluster's state
+    def view(self, node: str) -> HostView:
+        return self._cluster.host_view(node)
+
+    def _node(self, end: End) -> str | None:
+        match end:
+            case EndpointRef():
+                return self._endpoints[end[:2]].node
+            case HostRef():
+                return end.node
+            case _:
+                return None
+
+    def _interface(self, node: str, end: End, flow: Flow) -> str:
+        """By which interface of *node* the *end* of a flow is reached."""
+        if isinstance(end, HostRef) and end.node == node:
+            return ""
+        if isinstance(end, EndpointRef) and (endpoint := self._endpoints[end[:2]]).node == node:
+            return endpoint.interface
+        own = [ref for ref in (flow.source, flow.destination) if isinstance(ref, HostRef) and ref.node == node]
+        return self._cluster.uplink(own[0]) if own else self.view(node).interfaces.towards(None)
+
+
+def over_loopback(hop: Hop) -> tuple[Hop, ...]:
+    """What a host sends to itself leaves and arrives over loopback; any other hop is one."""
+    if hop.in_interface or hop.out_interface:
+        return (hop,)
+    return Hop(hop.node, "", LOOPBACK), Hop(hop.node, LOOPBACK, "")
+
+
+def _routed(endpoint: Endpoint, addressed: StandIns) -> Endpoint:
+    """With the addresses to which its host has routes: its own, or what stands for them."""
+    own = addressed.endpoints.get((endpoint.namespace, endpoint.name), {})
+    networks = (*endpoint.networks, *(address.network() for address in own.values()))
+    return msgspec.structs.replace(endpoint, networks=networks, spoofable=())

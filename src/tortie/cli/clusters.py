@@ -1,0 +1,65 @@
+"""The cluster that a question is about: of people's files, or of the datastore as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from tortie.analysis.cluster import KnownCluster, RefusedError, filled_in, known
+from tortie.cli.datastore import open_store
+from tortie.cli.errors import CommandError
+from tortie.cli.manifests import read_manifests
+from tortie.cli.settings import Settings
+from tortie.cli.writing import entries
+from tortie.conversion import as_calico
+from tortie.datastore.store import Store
+from tortie.datastore.validation import InvalidValue, validate
+from tortie.model.kinds import ResourceKey
+from tortie.model.meta import Resource
+from tortie.model.updates import OwnersUpdate, ResourceUpdate, Update
+
+
+class Found(NamedTuple):
+    """A cluster, and whose its IPAM blocks' addresses are."""
+
+    cluster: KnownCluster
+    blocks: tuple[OwnersUpdate, ...] = ()
+
+
+def files_or_store(files: Sequence[str], *, recursive: bool, settings: Settings) -> Found:
+    """The cluster of *files*, what a cluster fills in by itself filled in; without files, that of the datastore.
+
+    What is wrong with the datastore's values goes to standard error, for there it counts as absent. CommandError, StoreError.
+    """
+    if not files:
+        with open_store(settings.url()) as store:
+            return _of_store(store)
+    read = read_manifests(files, namespace="default", recursive=recursive)
+    try:
+        cluster = filled_in({item.key: item.resource for item in read})
+    except RefusedError as error:
+        raise CommandError(str(error)) from error
+    for sentence in cluster.left_out:
+        click.echo(f"Warning: {sentence}", err=True)
+    return Found(cluster)
+
+
+def _of_store(store: Store) -> Found:
+    """Everything that hosts see: no more is filled in, for nobody else would do it."""
+    resources: dict[ResourceKey, Resource] = {}
+    blocks: list[OwnersUpdate] = []
+    everything = entries(store, "/")
+    for update in validate(Update(entry.key, entry.value, entry.revision) for entry in everything):
+        match update:
+            case ResourceUpdate(key, value) if value is not None:
+                resources[key] = value
+            case OwnersUpdate():
+                blocks.append(update)
+            case InvalidValue():
+                click.echo(f"Warning: {update.key} counts as absent: {update.reason}", err=True)
+            case _:
+                pass
+    taken = (as_calico(ResourceUpdate(key, value, revision=1)) for key, value in resources.items())
+    return Found(known({u.key: u.value for u in taken if u.value is not None}, resources.values()), tuple(blocks))

@@ -1,0 +1,17 @@
+"""``tortie policy``: what policies mean, without enforcing them."""
+
+from __future__ import annotations
+
+import click
+
+from tortie.cli.hoststate import hoststate
+from tortie.cli.query import query
+
+
+@click.group()
+def policy() -> None:
+    """Ask what policies mean, without a kernel or a cluster."""
+
+
+policy.add_command(query)
+policy.add_command(hoststate)

@@ -1,0 +1,138 @@
+"""Answers by real packets: the hosts that they cross are built as network namespaces, and removed again.
+
+    hops of all packets ──► by host ──► rounds of packets that agree where each destination is ──► PacketHost ──► came out?
+
+Hosts are built one by one, for a packet's way through one host does not depend on what the next one does with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tortie.analysis.cluster import KnownCluster
+from tortie.analysis.engines import host_hop, keyed, with_stand_ins
+from tortie.analysis.placeholders import stand_ins
+from tortie.analysis.ways import LOOPBACK, Ways, over_loopback
+from tortie.lab.namespaces import CLONE_NEWNET, CLONE_NEWUSER, refused, unshare, user_namespaces_off
+from tortie.lab.packethost import PacketHost, RuledHost
+from tortie.lab.packetrounds import Crossing, Round, rounds
+from tortie.model.meta import HostName
+from tortie.ruleset.options import Compilation
+from tortie.ruleset.values import Flush
+from tortie.verdict import Cluster, Flow
+from tortie.verdict.packet import HostPacket
+
+AT_ONCE = 64
+"""Packets sent between two fences: without root a socket's receive buffer holds some 250."""
+
+
+class UnsendableError(ValueError):
+    """A packet that no network could send so."""
+
+
+class KernelEngine:
+    """Sends the packets that are asked about. The first one moves the process into namespaces of its own, for good."""
+
+    def __init__(self, known: KnownCluster, cluster: Cluster, compilation: Compilation = Compilation.AUTO) -> None:
+        _enter_own_namespaces()
+        self._compilation = compilation
+        self._stand_ins = stand_ins(known)
+        self._resources = keyed(self._stand_ins)
+        self._ways = Ways(cluster)
+        self._numbers = itertools.count(1)
+        self._affinity = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(self._affinity)})
+
+    def close(self) -> None:
+        os.sched_setaffinity(0, self._affinity)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def allow(self, flows: Sequence[Flow]) -> list[bool]:
+        packets = [with_stand_ins(flow, self._stand_ins).packet for flow in flows]
+        crossings = [
+            Crossing(index, hop, packet)
+            for index, (flow, packet) in enumerate(zip(flows, packets, strict=True))
+            for hop in self._ways.hops(flow)
+        ]
+        return self._answers(len(flows), crossings)
+
+    def pass_host(self, node: str, packets: Sequence[HostPacket]) -> list[bool]:
+        crossings = [Crossing(index, host_hop(node, packet), packet) for index, packet in enumerate(packets)]
+        for index, hop, packet in crossings:
+            if LOOPBACK in hop.interfaces:
+                raise UnsendableError(f"packets[{index}]: nothing but the host itself can send over {LOOPBACK}")
+            if packet.source == packet.destination and "" not in hop.interfaces:
+                raise UnsendableError(f"packets[{index}]: nothing is forwarded to where it comes from")
+        return self._answers(len(packets), crossings)
+
+    def _answers(self, count: int, crossings: Sequence[Crossing]) -> list[bool]:
+        """Of each question whether all of its packets came out."""
+        answers = [True] * count
+        for node in dict.fromkeys(crossing.hop.node for crossing in crossings):
+            here = [crossing for crossing in crossings if crossing.hop.node == node]
+            rules = self._rules(node, here)
+            for part in rounds(here, self._ways.routes(node, self._stand_ins)):
+                for crossing, passed in zip(part.crossings, self._send(part, rules), strict=True):
+                    answers[crossing.question] &= passed
+        return answers
+
+    def _rules(self, node: str, crossings: Iterable[Crossing]) -> Sequence[Flush]:
+        host = RuledHost(HostName(node), self._compilation)
+        host.become(self._resources)
+        for crossing in crossings:
+            for part in over_loopback(crossing.hop):
+                for ifname, addresses in self._ways.own_interfaces(part).items():
+                    host.know(ifname, addresses)
+        return host.untold
+
+    def _send(self, part: Round, rules: Iterable[Flush]) -> list[bool]:
+        """What becomes of packets at one host, built for them."""
+        host = PacketHost(rules)
+        try:
+            for crossing in part.crossings:
+                host.link(crossing.hop.in_interface)
+            for address, ifname in part.places.items():
+                host.lead(address, ifname)
+            packets = [(crossing.packet, *crossing.hop.interfaces) for crossing in part.crossings]
+            return [
+                passed
+                for at in range(0, len(packets), AT_ONCE)
+                for passed in host.passed(packets[at : at + AT_ONCE], self._numbers)
+            ]
+        finally:
+            host.close()
+
+
+def _enter_own_namespaces() -> None:
+    """Move this process into user and network namespaces of its own, or as root into a network namespace; once."""
+    global _is_inside  # noqa: PLW0603 - what is told here is a fact about the process
+    if _is_inside:
+        return
+    uid, gid = os.getuid(), os.getgid()
+    try:
+        unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    except OSError as error:
+        if not refused(error):
+            raise
+        if uid != 0:
+            raise user_namespaces_off(error) from error
+        unshare(CLONE_NEWNET)
+    else:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+            Path("/proc/self", name).write_text(text)
+    _is_inside = True
+
+
+_is_inside = False

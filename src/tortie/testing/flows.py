@@ -1,0 +1,243 @@
+"""Random packets for random clusters: end to end, and at one host between any two of its interfaces.
+
+Half of them are aimed at a rule: they are of its family, protocol and ports, between addresses of its networks, services and
+accounts, so that what it says of labels, and the rules after it, are come to at all. Nobody asks whether it really matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from tortie.model.kubernetes_endpointslice import SERVICE_LABEL, EndpointPort, EndpointSlice
+from tortie.model.meta import HostName
+from tortie.model.policy import EntityRule, GlobalNetworkPolicy, NetworkPolicy, Profile, Rule
+from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Port, Protocol
+from tortie.testing.clusters import RandomCluster
+from tortie.testing.rules import UNASSIGNED
+from tortie.testing.topology import LOOPBACK, OUTSIDE, UPLINKS, Hop, Place, Topology
+from tortie.testing.vocabulary import ICMP_TYPES, PORT_NUMBERS, chance
+from tortie.verdict import EndpointRef, Flow, HostPacket, HostRef
+
+IPIP, VXLAN_PORT = Protocol(4), 4789
+ALL_ICMP_TYPES = {
+    Family.V4: (0, 3, 4, 5, 8, 11, 12, 13, 14, 15, 16, 17, 18),
+    Family.V6: (1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 139, 140, 143),
+}
+UNKNOWN_LINK = "cali-unknown"
+"""By its name a workload's, but no workload's."""
+OTHER_INTERFACES = (UNKNOWN_LINK, "eth9")
+
+_ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
+_PROTOCOLS = (TCP, TCP, TCP, UDP, UDP, SCTP, ICMP, ICMP)
+"""Those to choose from, as often as they are listed; ICMP stands for the family's."""
+
+
+class Crossing(NamedTuple):
+    """A packet at one of the hosts that it passes."""
+
+    host: HostName
+    packet: HostPacket
+
+
+class Headers(NamedTuple):
+    """What a packet is, but for its ends."""
+
+    protocol: Protocol
+    source_port: int | None = None
+    destination_port: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+
+
+class Traffic:
+    """What there is to choose from in one cluster."""
+
+    def __init__(self, rng: Random, cluster: RandomCluster) -> None:
+        self._rng = rng
+        self.topology = cluster.topology
+        self._hosts = cluster.hosts
+        self._refs = {
+            network.address: EndpointRef(endpoint.metadata.namespace, endpoint.metadata.name, network.address)
+            for endpoint in cluster.endpoints
+            for network in endpoint.spec.ip_networks
+        }
+        self._links = {
+            host: [e.spec.interface_name for e in cluster.endpoints if e.spec.node == host] for host in self._hosts
+        }
+        self._accounts = {
+            network.address: endpoint.spec.service_account_name
+            for endpoint in cluster.endpoints
+            for network in endpoint.spec.ip_networks
+        }
+        self._slices = [resource for resource in cluster.resources if isinstance(resource, EndpointSlice)]
+        self._rules = [*_rules(cluster)]
+        own = [address for host in self._hosts for address in self.topology.own(host)]
+        outside = [address for addresses in OUTSIDE.values() for address in addresses]
+        self._known = [*self._refs, *self._refs, *own, *outside]
+        """All addresses, those of workloads twice."""
+
+    # --- end to end --------------------------------------------------------------------------------------------------------
+
+    def flow(self) -> Flow:
+        """Between two addresses of which one at least is of the cluster, and never from one to itself."""
+        family, rule = self._aim()
+        source, destination = self._address(rule, "source", family), self._address(rule, "destination", family)
+        while source == destination or not (self.topology.place(source) or self.topology.place(destination)):
+            source, destination = self._address(None, "source", family), self._address(rule, "destination", family)
+        return self._ended(source, destination, self._headers(rule, family))
+
+    def _ended(self, source: Address, destination: Address, headers: Headers) -> Flow:
+        way = self.topology.way(source, destination)
+        return Flow(
+            source=self._end(source, way[0].out_interface),
+            destination=self._end(destination, way[-1].in_interface),
+            **headers._asdict(),
+        )
+
+    def spoofed(self) -> tuple[Flow, Place]:
+        """A flow from an address that its sender does not have, though it is no host's; and the sender, a workload."""
+        family, rule = self._aim()
+        known = [address for address in self._known if address.family is family]
+        sender = self._rng.choice([address for address in self._refs if address.family is family])
+        origin = self.topology.place(sender)
+        assert origin is not None
+        sources = [a for a in known if a != sender and ((place := self.topology.place(a)) is None or not place.is_own)]
+        source = self._rng.choice(sources)
+        destination = self._rng.choice([address for address in known if address not in (sender, source)])
+        flow = Flow(source=source, destination=destination, **self._headers(rule, family)._asdict())
+        return flow, origin
+
+    def _end(self, address: Address, interface: str | None) -> EndpointRef | HostRef | Address:
+        if address in self._refs:
+            return self._refs[address]
+        place = self.topology.place(address)
+        if place is None:
+            return address
+        is_uplink = interface in (*UPLINKS, LOOPBACK)
+        return HostRef(place.host, address, interface if interface is not None and is_uplink else "")
+
+    # --- at one host -------------------------------------------------------------------------------------------------------
+
+    def crossing(self) -> Crossing:
+        """Any packet between any two interfaces: from addresses that are not there, over links that nobody knows."""
+        family, rule = self._aim()
+        host = self._rng.choice(self._hosts)
+        links = (*self._links[host] * 3, *UPLINKS * 3, LOOPBACK, *OTHER_INTERFACES)
+        way = self._rng.choice(("in", "out", "through", "through", "through"))
+        came = None if way == "out" else self._rng.choice(links)
+        source, destination = self._address(rule, "source", family), self._address(rule, "destination", family)
+        if came is not None and came in self._links[host] and chance(self._rng, 0.7):
+            source = self._own_source(host, came, family)
+        hop = Hop(host, came, None if way == "in" else self._rng.choice(links))
+        return crossing(hop, source, destination, self._headers(rule, family))
+
+    def _own_source(self, host: HostName, link: str, family: Family) -> Address:
+        """Of the workload, so that its packet is not stopped before policy is asked."""
+        of_family = (address for address in self._refs if address.family is family)
+        return next(address for address in of_family if self.topology.place(address) == Place(host, link, is_own=False))
+
+    # --- choosing ----------------------------------------------------------------------------------------------------------
+
+    def _aim(self) -> tuple[Family, Rule | None]:
+        rule = self._rng.choice(self._rules) if self._rules and chance(self._rng, 0.5) else None
+        return (_family_of(rule) if rule is not None else None) or self._rng.choice(tuple(Family)), rule
+
+    def _address(self, rule: Rule | None, end: str, family: Family) -> Address:
+        known = [address for address in self._known if address.family is family]
+        meant = [address for address in known if self._is_meant(getattr(rule, end), address)] if rule is not None else []
+        return self._rng.choice(meant or known)
+
+    def _is_meant(self, peer: EntityRule, address: Address) -> bool:
+        """Whether the peer speaks of the address, as far as it can be told without labels."""
+        names = peer.service_accounts.names if peer.service_accounts is not None else ()
+        behind = self._behind(peer.services.name) if peer.services is not None else ()
+        return (
+            any(net.contains(address) for net in peer.nets) or self._accounts.get(address) in names or address in behind
+        )
+
+    def _behind(self, service: str) -> list[Address]:
+        slices = [found for found in self._slices if found.metadata.labels[SERVICE_LABEL] == service]
+        return [Address.parse(text) for found in slices for endpoint in found.endpoints for text in endpoint.addresses]
+
+    def _headers(self, rule: Rule | None, family: Family) -> Headers:
+        if chance(self._rng, 0.06):
+            return self._strange(family)
+        if rule is not None and (service := rule.destination.services) is not None and chance(self._rng, 0.5):
+            return self._to_service(service.name)
+        protocol = self._rng.choice(_PROTOCOLS)
+        if rule is not None and rule.protocol is not None:
+            protocol = rule.protocol
+        if protocol in (ICMP, ICMPV6):
+            wanted = rule.icmp or rule.not_icmp if rule is not None else None
+            icmp_type = wanted.type if wanted is not None and wanted.type in ICMP_TYPES[family] else None
+            code = self._rng.choice((0, 0, 1))
+            return Headers(_ICMP_OF[family], None, None, icmp_type or self._rng.choice(ICMP_TYPES[family]), code)
+        if not protocol.has_ports:
+            return Headers(protocol)
+        return Headers(
+            protocol,
+            self._port(rule, "source", (*PORT_NUMBERS, 40000, 50000, 60000)),
+            self._port(rule, "destination", (*PORT_NUMBERS, *PORT_NUMBERS, 1, 22, 179, 65535)),
+        )
+
+    def _to_service(self, service: str) -> Headers:
+        """To a port of one of its slices, if it has any."""
+        slices = [found for found in self._slices if found.metadata.labels[SERVICE_LABEL] == service]
+        ports = [port for found in slices for port in found.ports if port.port is not None]
+        port = self._rng.choice(ports or [EndpointPort(protocol="TCP", port=PORT_NUMBERS[0])])
+        return Headers(Protocol.parse(port.protocol), 40000, port.port)
+
+    def _port(self, rule: Rule | None, end: str, otherwise: Sequence[int]) -> int:
+        ports: Sequence[Port] = getattr(rule, end).ports if rule is not None else ()
+        numbered = [number for port in ports if not port.is_named for number in (port.first, port.last)]
+        return self._rng.choice(numbered or otherwise)
+
+    def _strange(self, family: Family) -> Headers:
+        """What seldom is: a tunnel's packet, a protocol without ports, ICMP of any type."""
+        match self._rng.choice(("vxlan", "ipip", "unassigned", "icmp", "icmp")):
+            case "vxlan":
+                return Headers(UDP, self._rng.choice((*PORT_NUMBERS, 40000)), VXLAN_PORT)
+            case "ipip":
+                return Headers(IPIP)
+            case "unassigned":
+                return Headers(UNASSIGNED)
+            case _:
+                return Headers(_ICMP_OF[family], None, None, self._rng.choice(ALL_ICMP_TYPES[family]), 0)
+
+
+def crossings(flow: Flow, topology: Topology, origin: Place | None = None) -> tuple[Crossing, ...]:
+    """The first packet of *flow* at each host on its way, in order; it is sent by whoever has its source, or at *origin*."""
+    headers = Headers(flow.protocol, flow.source_port, flow.destination_port, flow.icmp_type, flow.icmp_code)
+    source, destination = flow.source_address, flow.destination_address
+    return tuple(crossing(hop, source, destination, headers) for hop in topology.way(source, destination, origin))
+
+
+def crossing(hop: Hop, source: Address, destination: Address, headers: Headers) -> Crossing:
+    ways: dict[str, Any] = {"in_interface": hop.in_interface, "out_interface": hop.out_interface}
+    return Crossing(hop.host, HostPacket(source=source, destination=destination, **headers._asdict(), **ways))
+
+
+def random_flows(rng: Random, cluster: RandomCluster, count: int) -> tuple[Flow, ...]:
+    """*count* flows, end to end."""
+    traffic = Traffic(rng, cluster)
+    return tuple(traffic.flow() for _ in range(count))
+
+
+def _rules(cluster: RandomCluster) -> Iterator[Rule]:
+    for resource in cluster.calico():
+        if isinstance(resource, NetworkPolicy | GlobalNetworkPolicy | Profile):
+            yield from (*resource.spec.ingress, *resource.spec.egress)
+
+
+def _family_of(rule: Rule) -> Family | None:
+    """The one that the rule can match, if it is only one."""
+    if rule.ip_version is not None:
+        return Family(rule.ip_version)
+    if rule.protocol in (ICMP, ICMPV6):
+        return Family.V4 if rule.protocol == ICMP else Family.V6
+    lists: Iterable[Sequence[Network]] = (
+        nets for peer in (rule.source, rule.destination) for nets in (peer.nets, peer.not_nets)
+    )
+    return next((nets[0].family for nets in lists if nets), None)
