@@ -5,6 +5,8 @@ PYTHON := /usr/bin/python3
 # sbin: where nft, bird and ip are, which Debian leaves out of an ordinary user's PATH
 export PATH := $(PATH):/usr/sbin:/sbin
 DEBIAN := python3-venv bird2 nftables iproute2
+# real servers that only tests and benchmarks start
+DEBIAN_DEV := etcd-server etcd-client
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 # a stamp holds for one lock file and one place of the checkout: .venv cannot be moved
@@ -13,7 +15,7 @@ DEV := $(VENV)/.dev-$(shell cat requirements/dev.lock pyproject.toml | cksum | c
 FUZZ := $(VENV)/.fuzz-$(shell cat requirements/fuzz.lock | cksum | cut -d' ' -f1)
 FUZZ_SECONDS := 60
 
-.PHONY: demo test lint unit soak bench fuzz reference install packages clean help
+.PHONY: demo test lint unit soak bench fuzz reference install packages dev-packages clean help
 
 demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
@@ -48,6 +50,9 @@ install: $(RUN)  ## Only install
 packages:
 	@scripts/debian-packages $(DEBIAN)
 
+dev-packages:
+	@scripts/debian-packages $(DEBIAN) $(DEBIAN_DEV)
+
 $(VENV)/bin/pip: | packages
 	@echo "Making a Python environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
@@ -58,7 +63,7 @@ $(RUN): | packages $(VENV)/bin/pip
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.run-*; touch $@
 
-$(DEV): | packages $(VENV)/bin/pip
+$(DEV): | dev-packages $(VENV)/bin/pip
 	@echo "Installing Tortie and the locked dependencies of its tests"
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .

@@ -8,7 +8,15 @@ from pathlib import Path
 import differences
 from vectortables import PROPERTY, Case, NotApplicable, judged
 
-JUDGED = ("selectors.json", "scalars.json", "validation.json", "conversion.json", "yaml.json")
+JUDGED = (
+    "selectors.json",
+    "scalars.json",
+    "validation.json",
+    "conversion.json",
+    "yaml.json",
+    "calicoctl.json",
+    "etcd.json",
+)
 """The files that have a test of their own."""
 
 

@@ -8,6 +8,7 @@ from tortie.cli import output
 from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, UnanswerableError, answer_lines, json_object
 from tortie.cli.manifests import read_manifests
+from tortie.cli.yamltext import yaml_text
 from tortie.conversion import ConversionError, Meaning, endpoint_of_pod
 from tortie.conversion import convert as converted
 from tortie.model.codec import Document, InvalidResourceError, from_document, to_document
@@ -75,7 +76,7 @@ def convert(files: tuple[str, ...], recursive: bool, namespace: str, form: str, 
     if form == "json":
         output.print_json(documents)
     else:
-        click.echo("---\n".join(map(output.yaml_text, documents)), nl=False)
+        click.echo("---\n".join(map(yaml_text, documents)), nl=False)
 
 
 def _meaning(resource: Resource) -> Meaning:

@@ -10,6 +10,7 @@ from tortie.cli import reports
 from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, answer_lines, json_object
 from tortie.cli.manifests import texts
+from tortie.cli.options import version_option
 from tortie.cli.reports import Found, Level, Report
 from tortie.conversion import ConversionError, convert
 from tortie.model.codec import encode_document
@@ -35,6 +36,7 @@ from tortie.model.kinds import ResourceKey
     is_flag=True,
     help="Judge documents from standard input, one a line in JSON, and answer each with a line.",
 )
+@version_option
 def validate(
     more_files: tuple[str, ...], files: tuple[str, ...], recursive: bool, strict: bool, form: str, jsonl: bool
 ) -> None:

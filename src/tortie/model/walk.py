@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import msgspec.inspect as mi
 
 from tortie.model import kubernetes, kubernetes_cluster_policy, kubernetes_endpointslice, meta, policy, staged
@@ -88,6 +89,12 @@ class Walk:
         document = {"kind": wanted.tag, **self._fields(wanted, node, ())}
         document["apiVersion"] = next(field.default for field in wanted.fields if field.name == "api_version")
         return document
+
+    def struct(self, struct: type[msgspec.Struct], node: MappingNode) -> dict[str, Any]:
+        """The same for a struct that is no kind, such as a program's settings: its fields, as they were written."""
+        wanted = type_info(struct)
+        assert isinstance(wanted, mi.StructType)
+        return self._fields(wanted, node, ())
 
     def _error(self, node: Node, path: FieldPath, message: str) -> _Absent:
         text = node.text if isinstance(node, ScalarNode) else ""
