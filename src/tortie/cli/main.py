@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Source] = {
     "fields": Source("tortie.cli.fields", "fields", "Say what a kind or one of its fields is."),
     "schema": Source("tortie.cli.schema", "schema", "Print the JSON Schema of a kind, or write those of all."),
     "validate": Source("tortie.cli.validate", "validate", "Check files, without a datastore."),
+    "lint": Source("tortie.cli.lint", "lint", "Find selectors that match nothing that exists."),
     "convert": Source("tortie.cli.convert", "convert", "Show what Kubernetes objects mean as Calico's."),
     "selector": Source("tortie.cli.selector", "selector", "Try out a selector."),
     "lab": Source("tortie.cli.lab", "lab", "Build hosts and workloads out of network namespaces on this machine."),

@@ -15,6 +15,7 @@ from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
 from tortie.cli.manifests import read_manifests
 from tortie.cli.settings import Settings, datastore_options
+from tortie.cli.unmatched import warn_of_unknown_labels
 from tortie.cli.writing import Action, Outcome, Stamp, entries, perform, plan_apply, plan_delete
 from tortie.datastore.store import Entry, NotFoundError, Store
 from tortie.model.codec import Document, InvalidResourceError
@@ -50,11 +51,13 @@ def apply(
     ServiceAccount, NetworkPolicy, ClusterNetworkPolicy, Pod, Service and EndpointSlice are known. Everything is read and checked first, so that a mistake anywhere changes
     nothing; then all of it is written in one transaction. A Kubernetes object is stored with the Calico objects that it means.
 
-    A resource that exists gets the file's spec, labels and annotations, and keeps its uid, creation time and status. A file
-    with metadata.resourceVersion, as `tortie get -o yaml` prints it, changes that revision only.
+    A resource that exists gets the file's spec, labels and annotations, and keeps its uid, creation time and status, and fields
+    that a newer version has stored in it. A file with metadata.resourceVersion, as `tortie get -o yaml` prints it, changes that
+    revision only.
 
     Scalars are read as Calico's command reads them (YAML 1.1: `no` is a truth value, 010 is eight). A warning says where the
-    text that is stored is not the text that was written.
+    text that is stored is not the text that was written, and where a selector has a label that nothing has, if the datastore
+    is not too large to be looked through (`tortie lint --live` always does).
 
     With -o json, each resource is reported with the revision of its write and committedAtNs, the machine's monotonic clock
     just before its commit.
@@ -71,6 +74,7 @@ def apply(
     stamp = Stamp(lambda: str(uuid.uuid4()), now)
     with open_store(settings.over(datastore, lab).url(), create=not dry_run) as store:
         outcomes = perform(store, lambda: plan_apply(store, resources, stamp), time.monotonic_ns, dry_run=dry_run)
+        warn_of_unknown_labels(store, resources)
     _report(outcomes, form, dry_run=dry_run)
 
 

@@ -25,11 +25,16 @@ class Settings(NamedTuple):
         """These settings, with what was said after the command's name in front."""
         return Settings(datastore, lab) if datastore or lab else self
 
+    @property
+    def is_named(self) -> bool:
+        """Whether an option says which datastore is meant."""
+        return bool(self.datastore or self.lab)
+
     def url(self, environment: Mapping[str, str] = os.environ) -> str:
         """The datastore's URL: of the options, else TORTIE_DATASTORE, TORTIE_LAB, else this machine's own one."""
         if self.datastore and self.lab:
             raise click.UsageError("--datastore and --lab exclude each other")
-        if self.datastore or self.lab:
+        if self.is_named:
             return self.datastore or f"lab://{self.lab}"
         if url := environment.get("TORTIE_DATASTORE"):
             return url
