@@ -34,6 +34,7 @@ from tortie.model.document import ReadResource
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
 from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy
+from tortie.model.undeclared import with_undeclared
 
 ATTEMPTS = 10
 """How often a change that others keep overtaking is planned."""
@@ -153,7 +154,7 @@ def plan_apply(store: Store, resources: Sequence[ReadResource], stamp: Stamp) ->
 def _apply_one(store: Store, item: ReadResource, applied: set[ResourceKey], stamp: Stamp) -> Change:
     stored = _read(store, item.key.path)
     _expect_revision(item, stored)
-    value = _stored_value(item.document, stored, stamp)
+    value = _stored_value(item.key.kind.struct, item.document, stored, stamp)
     resource = decode(value, item.key.kind.struct)
     refuse_change(item.key, stored, resource)
     before = _meaning_of_stored(item.key, stored)
@@ -195,10 +196,10 @@ def _expect_revision(item: ReadResource, stored: Entry | None) -> None:
         )
 
 
-def _stored_value(document: Document, stored: Entry | None, stamp: Stamp) -> bytes:
+def _stored_value(struct: type[Resource], document: Document, stored: Entry | None, stamp: Stamp) -> bytes:
     old = decode_document(stored.value) if stored else {}
     old_metadata = old.get("metadata") or {}
-    merged = _merge(old, document)
+    merged = with_undeclared(struct, old, _merge(old, document))
     metadata = document["metadata"]
     uid = old_metadata.get("uid") or metadata.get("uid") or stamp.uid()
     created = old_metadata.get("creationTimestamp") or metadata.get("creationTimestamp") or stamp.creation_timestamp
@@ -206,11 +207,14 @@ def _stored_value(document: Document, stored: Entry | None, stamp: Stamp) -> byt
 
 
 def _derived_value(resource: Resource, stored: Entry | None, stamp: Stamp) -> bytes:
-    return _stored_value(to_document(resource), stored, stamp)
+    return _stored_value(type(resource), to_document(resource), stored, stamp)
 
 
 def _merge(old: Document, new: Document) -> Document:
-    """*new*, with what *old* holds beside it: a status, and metadata that the system keeps; spec, labels and annotations are new."""
+    """*new*, with what *old* holds beside it: a status, and metadata that the system keeps; spec, labels and annotations are new.
+
+    What the spec of *old* holds that this version does not know is for ``with_undeclared``.
+    """
     kept = {name: value for name, value in old.items() if name not in ("spec", *new)}
     replaced = ("labels", "annotations", *new["metadata"])
     metadata = {name: value for name, value in (old.get("metadata") or {}).items() if name not in replaced}
@@ -255,7 +259,7 @@ def _create_built_in_tiers(
             "kind": key.kind.name, "apiVersion": key.kind.api_version, "metadata": {"name": name},
             "spec": {"order": order, "defaultAction": action},
         }  # fmt: skip
-        write = Put(key.path, _stored_value(document, None, stamp))
+        write = Put(key.path, _stored_value(key.kind.struct, document, None, stamp))
         yield Change(key, Action.CREATED, 0, (Absent(key.path),), (write,))
 
 
