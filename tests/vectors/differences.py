@@ -15,8 +15,6 @@ V1_SPELLING = "the v1 model's spelling of a protocol comes with the datastores"
 HOST_NAME_HASH = "no host name is hashed here"
 UNKNOWN_PROTOCOL = "a protocol's name that is unknown is refused, not kept"
 UNKNOWN_DSCP = "a DSCP's name that is unknown is left out, not kept"
-DSCP_CASE = "a DSCP's name keeps the case in which it was written"
-NO_ROOM = "an identifier's limit always leaves room for a hash here"
 DERIVED_NAME = "what a NetworkPolicy of Kubernetes means is named as in Calico's etcd"
 OTHER_ISSUES = "the tables of this file come with their own issue"
 
@@ -31,8 +29,6 @@ REASONS = (
     HOST_NAME_HASH,
     UNKNOWN_PROTOCOL,
     UNKNOWN_DSCP,
-    DSCP_CASE,
-    NO_ROOM,
     DERIVED_NAME,
     OTHER_ISSUES,
 )

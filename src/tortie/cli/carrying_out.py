@@ -36,14 +36,21 @@ def new_stamp() -> Stamp:
     return Stamp(lambda: str(uuid.uuid4()), dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def carry_out(place: Place, plan: Plan, report: Report, *, create: bool = False) -> None:
-    """Open the store, commit what *plan* plans and tell it; with *create*, make an SQLite store that is missing."""
+def carry_out(
+    place: Place, plan: Plan, report: Report, *, create: bool = False, then: Callable[[Store], None] = lambda _: None
+) -> None:
+    """Open the store, commit what *plan* plans and tell it; with *create*, make an SQLite store that is missing.
+
+    *then* looks at what is stored afterwards.
+    """
     with open_store(place, create=create and report.dry_run == "none") as store:
         if report.dry_run != "none":
             _show_only(store, plan(store), report)
+            then(store)
             return
         with _telling_what_was_done(report):
             outcomes = perform(store, lambda: plan(store), time.monotonic_ns)
+        then(store)
     tell(outcomes, report)
     _tell_of_parts(len({outcome.revision for outcome in outcomes if outcome.committed_at_ns is not None}))
 

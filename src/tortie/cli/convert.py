@@ -130,5 +130,7 @@ def _kind(document: Document) -> Kind:
     for kind in KINDS:
         if (kind.name, kind.api_version) == (name, api_version):
             return kind
-    hint = suggestion(name, (kind.name for kind in KINDS)) if isinstance(name, str) else ""
+    if not isinstance(name, str) or not isinstance(api_version, str):
+        raise UnanswerableError("expected an object with apiVersion and kind")
+    hint = suggestion(name, (kind.name for kind in KINDS))
     raise UnanswerableError(f"{api_version} {name} is not a known kind{hint}")

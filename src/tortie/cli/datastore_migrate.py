@@ -19,7 +19,7 @@ from tortie.cli.carrying_out import new_stamp
 from tortie.cli.cluster import adopt, describe, initialise, ready
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
-from tortie.cli.manifests import texts
+from tortie.cli.manifests import text_of
 from tortie.cli.options import version_option
 from tortie.cli.settings import Settings, datastore_options
 from tortie.cli.writing import entries, perform, plan_apply
@@ -181,7 +181,7 @@ def import_(settings: Settings, file: str, datastore: str | None, lab: str | Non
     Everything is read and checked first. The datastore is locked before and stays locked: `tortie datastore migrate unlock` when
     all hosts are configured for it.
     """
-    source, text = next(iter(texts([file], recursive=False)))
+    source, text = text_of(file)
     found = read_parts(text, source)
     with open_store(settings.over(datastore, lab).connection(), create=True) as store:
         _refuse_content(store)

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Source] = {
     "fields": Source("tortie.cli.fields", "fields", "Say what a kind or one of its fields is."),
     "schema": Source("tortie.cli.schema", "schema", "Print the JSON Schema of a kind, or write those of all."),
     "validate": Source("tortie.cli.validate", "validate", "Check files, without a datastore."),
+    "lint": Source("tortie.cli.lint", "lint", "Find selectors that match nothing that exists."),
     "convert": Source("tortie.cli.convert", "convert", "Show what Kubernetes objects mean as Calico's."),
     "selector": Source("tortie.cli.selector", "selector", "Try out a selector."),
     "datastore": Source(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from tortie.cli.carrying_out import Plan, Report, carry_out, new_stamp
@@ -12,7 +14,9 @@ from tortie.cli.manifests import read_manifests
 from tortie.cli.naming import resource_keys
 from tortie.cli.options import dry_run_option, files_options, namespace_option, report_option, version_option
 from tortie.cli.settings import Settings, datastore_options
+from tortie.cli.unmatched import warn_of_unknown_labels
 from tortie.cli.writing import Existing, plan_apply, plan_comparison, plan_delete
+from tortie.datastore.store import Store
 from tortie.model.document import ReadResource
 
 _NAMESPACE_HELP = "For namespaced resources that do not name theirs."
@@ -49,7 +53,8 @@ def create(
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     existing = Existing.SKIPPED if skip_exists else Existing.REFUSED
     place = settings.over(datastore, lab).connection()
-    carry_out(place, _plan(resources, existing, dry_run), Report(form, dry_run), create=True)
+    plan, warn = _plan(resources, existing, dry_run), _warning(resources)
+    carry_out(place, plan, Report(form, dry_run), create=True, then=warn)
 
 
 @click.command()
@@ -74,11 +79,12 @@ def apply(
     written in several, which is said; one resource and what it means are never apart.
 
     A resource that exists gets the file's spec, labels and annotations, and keeps its uid, creation time and status, and fields
-    that only a newer version knows. A file with metadata.resourceVersion, as `tortie get -o yaml` prints it, changes that revision
-    only; others are changed as they are then, also where somebody else was faster.
+    that a newer version has stored in it. A file with metadata.resourceVersion, as `tortie get -o yaml` prints it, changes that
+    revision only; others are changed as they are then, also where somebody else was faster.
 
     Scalars are read as Calico's command reads them (YAML 1.1: `no` is a truth value, 010 is eight). A warning says where the
-    text that is stored is not the text that was written.
+    text that is stored is not the text that was written, and where a selector has a label that nothing has, if the datastore
+    is not too large to be looked through (`tortie lint --live` always does).
 
     With -o json, each resource is reported with the revision of its write and committedAtNs, the machine's monotonic clock
     just before its commit.
@@ -92,7 +98,8 @@ def apply(
     # Read before a lab is joined: inside it, /run and the like are the lab's.
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     place = settings.over(datastore, lab).connection()
-    carry_out(place, _plan(resources, Existing.CHANGED, dry_run), Report(form, dry_run), create=True)
+    plan, warn = _plan(resources, Existing.CHANGED, dry_run), _warning(resources)
+    carry_out(place, plan, Report(form, dry_run), create=True, then=warn)
 
 
 @click.command()
@@ -119,7 +126,8 @@ def replace(
     """
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     place = settings.over(datastore, lab).connection()
-    carry_out(place, _plan(resources, Existing.REQUIRED, dry_run), Report(form, dry_run, changed="replaced"))
+    plan, warn = _plan(resources, Existing.REQUIRED, dry_run), _warning(resources)
+    carry_out(place, plan, Report(form, dry_run, changed="replaced"), then=warn)
 
 
 def _plan(resources: tuple[ReadResource, ...], existing: Existing, dry_run: str) -> Plan:
@@ -127,6 +135,10 @@ def _plan(resources: tuple[ReadResource, ...], existing: Existing, dry_run: str)
     if dry_run == "client":
         return lambda store: plan_comparison(store, resources, stamp)
     return lambda store: plan_apply(store, resources, stamp, existing)
+
+
+def _warning(resources: tuple[ReadResource, ...]) -> Callable[[Store], None]:
+    return lambda store: warn_of_unknown_labels(store, resources)
 
 
 class UntoldError(CommandError):

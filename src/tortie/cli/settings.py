@@ -36,6 +36,11 @@ class Settings(NamedTuple):
         """These settings, with what was said after the command's name in front."""
         return self._replace(datastore=datastore, lab=lab) if datastore or lab else self
 
+    @property
+    def is_named(self) -> bool:
+        """Whether an option says which datastore is meant."""
+        return bool(self.datastore or self.lab)
+
     def connection(self, environment: Mapping[str, str] = os.environ) -> Place:
         """The datastore that these settings come to; CommandError for one that cannot be opened, with who said so."""
         from tortie.cli.place import LabConnection  # noqa: PLC0415

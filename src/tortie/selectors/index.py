@@ -105,22 +105,24 @@ class LinearIndex(Generic[Item]):
         }
 
 
-_Key: TypeAlias = tuple[str, str | None]
-_EVERYTHING: _Key = ("", None)
+Key: TypeAlias = tuple[str, str | None]
+"""A label and its value, or None for any."""
+_EVERYTHING: Key = ("", None)
 """Every item has this key; a selector without restrictions is filed under it."""
 
 
-def _keys_of(labels: Mapping[str, str]) -> set[_Key]:
-    keys: set[_Key] = {_EVERYTHING}
+def keys_of(labels: Mapping[str, str]) -> set[Key]:
+    """Everything that an item with *labels* is filed under."""
+    keys: set[Key] = {_EVERYTHING}
     for label, value in labels.items():
         keys.add((label, value))
         keys.add((label, None))
     return keys
 
 
-def _clauses_of(selector: Selector) -> list[tuple[_Key, ...]]:
+def clauses_of(selector: Selector) -> list[tuple[Key, ...]]:
     """Sets of keys; an item that matches has at least one key of each. An empty one: nothing matches."""
-    clauses: list[tuple[_Key, ...]] = [(_EVERYTHING,)]
+    clauses: list[tuple[Key, ...]] = [(_EVERYTHING,)]
     for label, restriction in sorted(selector.restrictions().items(), key=lambda entry: entry[0]):
         if restriction.present and restriction.absent:
             return [()]
@@ -137,9 +139,9 @@ class LabelIndex(Generic[Item]):
     def __init__(self) -> None:
         self._selectors: dict[str, Selector] = {}
         self._items: dict[Item, Mapping[str, str]] = {}
-        self._filed_under: dict[str, tuple[_Key, ...]] = {}
-        self._selectors_by_key: defaultdict[_Key, set[str]] = defaultdict(set)
-        self._items_by_key: defaultdict[_Key, set[Item]] = defaultdict(set)
+        self._filed_under: dict[str, tuple[Key, ...]] = {}
+        self._selectors_by_key: defaultdict[Key, set[str]] = defaultdict(set)
+        self._items_by_key: defaultdict[Key, set[Item]] = defaultdict(set)
         self._selectors_of: dict[Item, set[str]] = {}
         self._items_of: dict[str, set[Item]] = {}
 
@@ -161,7 +163,7 @@ class LabelIndex(Generic[Item]):
     def set_item(self, item_id: Item, labels: Mapping[str, str]) -> MatchChanges[Item]:
         if self._items.get(item_id) == labels:
             return ()
-        keys = _keys_of(labels)
+        keys = keys_of(labels)
         self._refile_item(item_id, keys)
         self._items[item_id] = labels
         candidates = {selector_id for key in keys for selector_id in self._selectors_by_key.get(key, ())}
@@ -177,13 +179,13 @@ class LabelIndex(Generic[Item]):
 
     def _file(self, selector_id: str, selector: Selector) -> None:
         """Under the clause that the fewest items have, and while there are no items, that the fewest selectors use."""
-        clause = min(_clauses_of(selector), key=self._cost)
+        clause = min(clauses_of(selector), key=self._cost)
         self._selectors[selector_id] = selector
         self._filed_under[selector_id] = clause
         for key in clause:
             self._selectors_by_key[key].add(selector_id)
 
-    def _cost(self, clause: tuple[_Key, ...]) -> tuple[int, int]:
+    def _cost(self, clause: tuple[Key, ...]) -> tuple[int, int]:
         items = sum(len(self._items_by_key.get(key, ())) for key in clause)
         selectors = sum(len(self._selectors_by_key.get(key, ())) for key in clause)
         # A selector under _EVERYTHING is a candidate for every item to come, so that is the last resort.
@@ -194,8 +196,8 @@ class LabelIndex(Generic[Item]):
         for key in self._filed_under.pop(selector_id, ()):
             _discard(self._selectors_by_key, key, selector_id)
 
-    def _refile_item(self, item_id: Item, keys: set[_Key]) -> None:
-        old = _keys_of(self._items[item_id]) if item_id in self._items else set()
+    def _refile_item(self, item_id: Item, keys: set[Key]) -> None:
+        old = keys_of(self._items[item_id]) if item_id in self._items else set()
         for key in old - keys:
             _discard(self._items_by_key, key, item_id)
         for key in keys - old:
@@ -223,7 +225,7 @@ class LabelIndex(Generic[Item]):
 _Filed = TypeVar("_Filed")
 
 
-def _discard(postings: defaultdict[_Key, set[_Filed]], key: _Key, entry: _Filed) -> None:
+def _discard(postings: defaultdict[Key, set[_Filed]], key: Key, entry: _Filed) -> None:
     """Take an entry out, and the key with its last entry: values come and go for as long as the process lives."""
     postings[key].discard(entry)
     if not postings[key]:

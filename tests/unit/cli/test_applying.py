@@ -154,7 +154,7 @@ def test_one_bad_file_changes_nothing_and_every_error_is_shown(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b"a: \xff", "Error: <stdin>:1: not UTF-8 text: byte 0xff\n", id="not UTF-8"),
+        pytest.param(b"a: \xff", "Error: <stdin>:1:4: not UTF-8 text: byte 0xff\n", id="not UTF-8"),
         pytest.param(b"# nothing\n", "Error: no resources were found in what -f names\n", id="nothing"),
         pytest.param(
             f"{POOL}---\n{POOL}".encode(),

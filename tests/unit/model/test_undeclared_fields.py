@@ -1,4 +1,4 @@
-"""Fields of a newer version: found, left out, and kept, wherever they stand."""
+"""What a newer version has stored in fields of its own is found, left out, and outlives a write by this one where its place does."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from tortie.model.kubernetes import Pod
+from tortie.model import kinds
+from tortie.model.kinds import Kind
 from tortie.model.policy import GlobalNetworkPolicy
 from tortie.model.undeclared import undeclared_paths, with_undeclared, without_undeclared
+
+# --- found and left out ----------------------------------------------------------------------------------------------------
 
 KNOWN: dict[str, Any] = {
     "apiVersion": "projectcalico.org/v3",
@@ -39,42 +42,86 @@ def test_they_are_found_and_left_out(newer: dict[str, Any]) -> None:
     assert list(undeclared_paths(GlobalNetworkPolicy, KNOWN)) == []
 
 
+def test_what_equals_a_default_is_not_left_out() -> None:
+    written = {**KNOWN, "spec": {"ingress": [], "selector": ""}}
+    assert without_undeclared(GlobalNetworkPolicy, written) == written
+
+
+# --- kept ------------------------------------------------------------------------------------------------------------------
+
+
 def test_what_is_not_changed_keeps_them(newer: dict[str, Any]) -> None:
     before = copy.deepcopy(newer)
     assert with_undeclared(GlobalNetworkPolicy, newer, KNOWN) == newer
     assert newer == before
 
 
-def rules(*found: dict[str, Any]) -> dict[str, Any]:
-    return {**KNOWN, "spec": {"ingress": list(found)}}
+ALLOW, DENY, LOG = {"action": "Allow", "protocol": "TCP"}, {"action": "Deny"}, {"action": "Log"}
+LATER = {"later": 1}
 
 
-FIRST, SECOND = KNOWN["spec"]["ingress"]
-GEO = {"nets": ["10.0.0.0/8"], "geo": "XX"}
+def document(kind: Kind, spec: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"kind": kind.name, "apiVersion": kind.api_version, "metadata": {"name": "a"}, "spec": spec, **more}
 
 
 @pytest.mark.parametrize(
-    ("new", "kept"),
+    ("old", "new", "expected"),
     [
-        ((SECOND, FIRST), ({"action": "Deny", "why": "end"}, {"action": "Allow", "source": GEO})),
-        ((FIRST,), ({"action": "Allow", "source": GEO},)),
-        (({"action": "Log"}, FIRST, SECOND), ({"action": "Log"}, {"action": "Allow", "source": GEO}, {"action": "Deny", "why": "end"})),
-        (({"action": "Pass", "source": {"nets": []}}, SECOND), ({"action": "Pass", "source": {"nets": [], "geo": "XX"}}, {"action": "Deny", "why": "end"})),
-        (({"action": "Log"},), ({"action": "Log"},)),
+        pytest.param({"order": 1, **LATER}, {"order": 2}, {"order": 2, **LATER}, id="beside a field that changes"),
+        pytest.param({"order": 1, **LATER}, {}, LATER, id="beside a field that goes"),
+        pytest.param(LATER, {"later": 2}, {"later": 2}, id="in the new document too"),
+        pytest.param({"ingress": [ALLOW | LATER]}, {"ingress": [ALLOW]}, {"ingress": [ALLOW | LATER]}, id="in a rule"),
+        pytest.param(
+            {"ingress": [ALLOW | LATER, LOG]}, {"ingress": [DENY, LOG]}, {"ingress": [DENY | LATER, LOG]}, id="in a rule that changes in its place"
+        ),
+        pytest.param({"ingress": [ALLOW | LATER, DENY]}, {"ingress": [LOG]}, {"ingress": [LOG]}, id="in a rule that is another"),
+        pytest.param({"ingress": [ALLOW | LATER]}, {}, {}, id="in a rule that goes"),
+        pytest.param({"ingress": [ALLOW | LATER, DENY | {"why": 1}]}, {"ingress": [ALLOW]}, {"ingress": [ALLOW | LATER]}, id="in a rule that stays"),
+        pytest.param(
+            {"ingress": [ALLOW | LATER, DENY]}, {"ingress": [DENY, ALLOW]}, {"ingress": [DENY, ALLOW | LATER]}, id="in a rule that moves"
+        ),
+        pytest.param(
+            {"ingress": [ALLOW | LATER, DENY]}, {"ingress": [LOG, ALLOW, DENY]}, {"ingress": [LOG, ALLOW | LATER, DENY]}, id="in a rule after a new one"
+        ),
+        pytest.param(
+            {"ingress": [ALLOW, ALLOW | LATER]}, {"ingress": [ALLOW, ALLOW, ALLOW]},
+            {"ingress": [ALLOW, ALLOW | LATER, ALLOW]}, id="in one of equal rules",
+        ),
+        pytest.param(
+            {"ingress": [ALLOW | {"source": {"nets": ["10.0.0.0/8"], **LATER}}]}, {"ingress": [ALLOW | {"source": {"nets": ["10.0.0.0/8"]}}]},
+            {"ingress": [ALLOW | {"source": {"nets": ["10.0.0.0/8"], **LATER}}]}, id="deep in a rule",
+        ),
+        pytest.param(
+            {"ingress": [ALLOW | {"source": {"nets": ["10.0.0.0/8"], **LATER}}]}, {"ingress": [DENY | {"source": {"nets": []}}]},
+            {"ingress": [DENY | {"source": {"nets": [], **LATER}}]}, id="deep in a rule that changes in its place",
+        ),
+        pytest.param(
+            {"ingress": [ALLOW | {"source": LATER}]}, {"ingress": [ALLOW | {"source": {}}]}, {"ingress": [ALLOW | {"source": LATER}]},
+            id="alone",
+        ),
+        pytest.param(
+            {"ingress": [ALLOW | {"source": LATER, "destination": {}}]}, {"ingress": [ALLOW]}, {"ingress": [ALLOW | {"source": LATER}]},
+            id="alone, and left out",
+        ),
+        pytest.param({"ingress": "broken"}, {"ingress": [ALLOW]}, {"ingress": [ALLOW]}, id="what is stored is invalid"),
     ],
-    ids=["moved", "removed", "inserted", "changed in its place", "replaced"],
 )  # fmt: skip
-def test_items_of_lists_are_told_apart_by_what_is_known_of_them(newer: dict[str, Any], new: Any, kept: Any) -> None:
-    assert with_undeclared(GlobalNetworkPolicy, newer, rules(*new))["spec"]["ingress"] == list(kept)
+def test_a_field_of_a_newer_version_stays_where_its_place_stays(
+    old: dict[str, Any], new: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    before, after = document(kinds.NETWORK_POLICY, old), document(kinds.NETWORK_POLICY, new)
+    given = copy.deepcopy((before, after))
+    assert with_undeclared(kinds.NETWORK_POLICY.struct, before, after) == document(kinds.NETWORK_POLICY, expected)
+    assert (before, after) == given
 
 
-def test_a_struct_that_is_absent_while_empty_keeps_them() -> None:
-    old = {**KNOWN, "spec": {"future": 1}}
-    new = {name: value for name, value in KNOWN.items() if name != "spec"}
-    assert with_undeclared(GlobalNetworkPolicy, old, new)["spec"] == {"future": 1}
+def test_what_a_person_could_have_written_is_a_persons_to_remove() -> None:
+    old = document(kinds.POD, {"containers": [{"name": "a"}], "volumes": [], "restartPolicy": "Never"})
+    new = document(kinds.POD, {"containers": [{"name": "a"}]})
+    assert with_undeclared(kinds.POD.struct, old, new) == new
 
 
-def test_where_any_field_may_be_written_an_absent_one_is_gone() -> None:
-    old = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"restartPolicy": "Never"}}
-    new = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {}}
-    assert with_undeclared(Pod, old, new) == new
+def test_the_spec_of_a_kind_that_may_lack_it_keeps_what_nobody_here_knows() -> None:
+    old = document(kinds.K8S_NETWORK_POLICY, {"podSelector": {}, **LATER})
+    new = {name: part for name, part in old.items() if name != "spec"}
+    assert with_undeclared(kinds.K8S_NETWORK_POLICY.struct, old, new)["spec"] == LATER

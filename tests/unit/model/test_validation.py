@@ -73,7 +73,7 @@ SERVICE = {"name": "s", "namespace": "n"}
         pytest.param({"action": "Deny", "http": {}}, ["http"], id="HTTP in a Deny"),
         pytest.param({"http": {"methods": ["GET", "GET"]}}, ["http.methods[1]"], id="a method twice"),
         pytest.param({"http": {"paths": [{"exact": "/a", "prefix": "/b"}]}}, ["http.paths[0]"], id="exact and prefix"),
-        pytest.param({"http": {"paths": [{"exact": "/a?b"}]}}, ["http.paths[0]"], id="a query"),
+        pytest.param({"http": {"paths": [{"exact": "/a?b"}]}}, ["http.paths[0].exact"], id="a query"),
     ],
 )  # fmt: skip
 def test_rules(rule: dict[str, Any], fields: list[str]) -> None:
