@@ -1,6 +1,6 @@
 """``python -m tortie`` is the command ``tortie``."""
 
-from tortie.cli.main import main
+from tortie.cli.start import main
 
 if __name__ == "__main__":
     main()

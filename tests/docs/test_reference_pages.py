@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from pages import ROOT
 
+from tortie.cli.reference.examples import examples
 from tortie.cli.reference.naming import stem
 from tortie.cli.reference.pages import INDEX, pages, write_pages
 from tortie.cli.reference.tree import describe_kind, structs
+from tortie.model.document import read
 from tortie.model.kinds import KINDS, Kind
 
 FOLDER = ROOT / "docs" / "reference"
@@ -36,6 +38,13 @@ def test_every_struct_and_field_says_what_it_is(kind: Kind) -> None:
         if not (field or struct).description
     ]
     assert silent == [], "a docstring after the field's declaration in tortie.model is what users are shown"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=stem)
+def test_every_kind_has_an_example_without_a_fault(kind: Kind) -> None:
+    result = read(examples()[kind])
+    assert (result.errors, result.warnings) == ((), ())
+    assert [item.key.kind for item in result.resources] == [kind]
 
 
 def test_pages_of_kinds_that_are_gone_are_removed(tmp_path: Path) -> None:

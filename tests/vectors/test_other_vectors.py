@@ -20,6 +20,8 @@ JUDGED = (
     "calico_verdicts.json",
     "cnp.json",
     "demos.json",
+    "calicoctl.json",
+    "etcd.json",
 )
 """The files that have a test of their own."""
 

@@ -1,4 +1,4 @@
-"""scalars.json: AS numbers, ports, protocols, DSCPs, addresses of blocks, derived identifiers and defaults."""
+"""scalars.json: AS numbers, ports, protocols, DSCPs, addresses of blocks, names, keys, derived identifiers and defaults."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ import msgspec
 from vectortables import Case, Judge, Mismatch, NotApplicable, dispatch, expect, expect_refusal
 
 from tortie.conversion.qos import qos_controls
+from tortie.model.blocks import BlockKey, decode_affinity, parse_block_path
+from tortie.model.checks.endpoint import name_of
+from tortie.model.codec import from_document
 from tortie.model.defaults import with_defaults
 from tortie.model.document import read
+from tortie.model.endpoint import EndpointNameError, WorkloadEndpointSpec
+from tortie.model.kinds import parse_path
+from tortie.model.meta import HostName
 from tortie.model.qos import DSCP, dscp_number
 from tortie.net import Network, Port, Protocol
 from tortie.selectors import length_limited_id
@@ -113,10 +119,7 @@ def judge_dscp_from_text(case: Case) -> None:
     controls = qos_controls({"qos.projectcalico.org/dscp": case["text"]})
     if controls is None and case["value"] == case["text"]:
         raise NotApplicable(differences.UNKNOWN_DSCP)
-    found = controls and controls.dscp
-    if found == case["text"] and found != case["value"] and str(found).upper() == case["value"]:
-        raise NotApplicable(differences.DSCP_CASE)
-    expect(found, case["value"])
+    expect(controls and controls.dscp, case["value"])
 
 
 def judge_dscp_valid(case: Case) -> None:
@@ -140,9 +143,13 @@ def judge_block_ordinal(case: Case) -> None:
 
 
 def judge_limited_id(case: Case) -> None:
-    if case.get("error"):
-        raise NotApplicable(differences.NO_ROOM)
-    expect(length_limited_id(case["prefix"], case["suffix"], case["max"]), case["value"])
+    try:
+        found = length_limited_id(case["prefix"], case["suffix"], case["max"])
+    except ValueError as error:
+        expect_refusal(True, case.get("error", False), [error])
+    else:
+        expect_refusal(False, case.get("error", False))
+        expect(found, case["value"])
 
 
 def judge_defaults(case: Case) -> None:
@@ -164,6 +171,63 @@ def at(document: Any, path: str) -> Any:
         else:
             document = document.get(name) if isinstance(document, dict) else None
     return document
+
+
+# --- names, keys and what is stored under them -----------------------------------------------------------------------------
+
+
+def judge_endpoint_name(case: Case) -> None:
+    """The field at fault is asked of the reader of files: it is what a user sees."""
+    spec = {_SPEC_FIELDS[name]: value for name, value in case["ids"].items()}
+    try:
+        found = name_of(from_document(spec, WorkloadEndpointSpec))
+    except EndpointNameError:
+        endpoint = {
+            "apiVersion": "projectcalico.org/v3", "kind": "WorkloadEndpoint", "metadata": {"name": "x"}, "spec": {**spec, "interfaceName": "cali1"},
+        }  # fmt: skip
+        fields = [problem.path for problem in read(json.dumps(endpoint)).errors]
+        if ("spec", case.get("error_field")) not in fields:
+            raise Mismatch(f"expected an error in {case.get('error_field')}, found errors in {fields}") from None
+    else:
+        expect(found, case.get("value"))
+
+
+_SPEC_FIELDS = {
+    "node": "node", "orchestrator": "orchestrator", "pod": "pod", "container_id": "containerID", "endpoint": "endpoint",
+    "workload": "workload",
+}  # fmt: skip
+
+
+def judge_key(case: Case) -> None:
+    _refuse_others(case["path"])
+    key = parse_path(case["path"])
+    expect_refusal(key is None, bool(case.get("error")))
+    if key is not None:
+        wanted = case["key"]
+        expect((key.kind.name, key.namespace, key.name), (wanted["Kind"], wanted.get("Namespace", ""), wanted["Name"]))
+        expect(key.path, case["path"])
+
+
+def _refuse_others(path: str) -> None:
+    if path.startswith("/calico/v1/"):
+        raise NotApplicable(differences.V1_KEYS)
+    if path.startswith("/calico/felix/"):
+        raise NotApplicable(differences.STATUS_KEYS)
+
+
+def judge_value(case: Case) -> None:
+    kind = case["key"]["type"]
+    if kind == "BlockAffinityKey":
+        network = Network.parse(case["key"]["CIDR"])
+        key = BlockKey(HostName(case["key"]["Host"]), network)
+        expect(parse_block_path(key.path), key)
+        wanted = case["value"].get("State", "confirmed")  # a claim from before there were states is one in force
+        expect(str(decode_affinity(case["text"].encode()).state), wanted)
+        return
+    document = json.loads(case["text"])
+    if "metadata" not in document:
+        raise NotApplicable(differences.NO_NAME)
+    raise Mismatch("a form that is not understood")
 
 
 judge = dispatch(
@@ -190,20 +254,20 @@ judge = dispatch(
         "block size": lambda case: expect(Network.parse(case["cidr"]).size, case["value"]),
         "block ordinal": judge_block_ordinal,
         "length-limited id": judge_limited_id,
+        "workload endpoint name": judge_endpoint_name,
+        "key": judge_key,
+        "value": judge_value,
         "defaults": judge_defaults,
     },
     {
-        "workload endpoint name": differences.NAMES_AND_KEYS,
-        "workload endpoint name prefix": differences.NAMES_AND_KEYS,
-        "workload endpoint name matches": differences.NAMES_AND_KEYS,
-        "workload endpoint name parse": differences.NAMES_AND_KEYS,
-        "endpoint status file name": differences.NAMES_AND_KEYS,
-        "endpoint to key": differences.NAMES_AND_KEYS,
-        "key": differences.NAMES_AND_KEYS,
-        "bgp peer key": differences.NAMES_AND_KEYS,
-        "legacy policy key": differences.NAMES_AND_KEYS,
-        "status key": differences.NAMES_AND_KEYS,
-        "value": differences.NAMES_AND_KEYS,
+        "workload endpoint name prefix": differences.PARTIAL_NAMES,
+        "workload endpoint name matches": differences.PARTIAL_NAMES,
+        "workload endpoint name parse": differences.PARTIAL_NAMES,
+        "endpoint status file name": differences.START_GATE,
+        "endpoint to key": differences.V1_KEYS,
+        "bgp peer key": differences.V1_KEYS,
+        "legacy policy key": differences.V1_KEYS,
+        "status key": differences.STATUS_KEYS,
         "protocol to v1 text": differences.V1_SPELLING,
         "rule text": differences.V1_RULES,
         "host name hash": differences.HOST_NAME_HASH,

@@ -18,8 +18,6 @@ class AgentSettings:
     """One agent's settings."""
 
     node: HostName
-    datastore: str
-    """The URL of the datastore."""
     supervise_bird: bool = True
     """Start BIRD again when it has died."""
     resync_s: float = 60.0

@@ -128,12 +128,12 @@ class Calculation:
         if key is None or key.kind.prefix not in _HANDLERS:
             return None
         if value is not None and key.kind is kinds.WORKLOAD_ENDPOINT:
-            endpoint = lean_endpoint(value)
+            endpoint = lean_endpoint(key.name, key.namespace, value)
             if endpoint is not None and endpoint.node != self._host:
-                self._put_endpoint(key, peer_of_lean(endpoint) if endpoint.networks else None, None)
+                self._put_endpoint(key, peer_of_lean(endpoint, key.namespace) if endpoint.networks else None, None)
                 return None
         elif value is not None and key.kind is kinds.PROFILE:
-            profile = lean_profile(value)
+            profile = lean_profile(key.name, value)
             if profile is not None:
                 self._profiles.put(key.name, ProfileContent.of(profile))
                 return None

@@ -72,11 +72,11 @@ class Peer(msgspec.Struct, frozen=True, eq=False, gc=False):
                     yield AddressPort(network.address, owned.protocol, owned.port)
 
 
-def peer_of_lean(endpoint: LeanEndpoint) -> Peer:
+def peer_of_lean(endpoint: LeanEndpoint, namespace: str) -> Peer:
     """An endpoint of another host, as the lean reader sees it."""
     labels = workload_labels(
         endpoint.labels,
-        namespace=endpoint.namespace,
+        namespace=namespace,
         orchestrator=endpoint.orchestrator,
         service_account=endpoint.service_account_name,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tortie.cli.errors import CommandError
+from tortie.conversion.policy import NAME_PREFIX
 from tortie.datastore.store import Entry
 from tortie.model import kinds
 from tortie.model.codec import InvalidResourceError, decode
@@ -17,6 +18,16 @@ from tortie.model.ipam import IPPool
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
 from tortie.model.validation import change_violations
+
+
+def refuse_managed(key: ResourceKey) -> None:
+    """CommandError for what exists only because a Kubernetes object means it: a change of it would be undone, or contradict."""
+    if key.kind is kinds.NETWORK_POLICY and key.name.startswith(NAME_PREFIX):
+        name = key.name.removeprefix(NAME_PREFIX)
+        raise CommandError(
+            f"{key} is what the Kubernetes NetworkPolicy {key.namespace}/{name} means, and is managed through that one: apply or "
+            f"delete networkpolicy.networking.k8s.io {name}"
+        )
 
 
 def refuse_change(key: ResourceKey, stored: Entry | None, resource: Resource) -> None:

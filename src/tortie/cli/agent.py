@@ -69,7 +69,6 @@ def run(
     delay = bgp_connect_delay
     agent_settings = AgentSettings(
         node=HostName(node),
-        datastore=settings.over(datastore, lab).url(),
         supervise_bird="bird" not in no_supervise,
         resync_s=resync_seconds,
         timers=SessionTimers(
@@ -78,7 +77,7 @@ def run(
     )  # fmt: skip
     try:
         # the store first: opening a lab's joins that lab's network namespace, to which the lock belongs
-        with open_store(agent_settings.datastore) as store, HostLock():
+        with open_store(settings.over(datastore, lab).connection()) as store, HostLock():
             asyncio.run(_until_stopped(Agent(agent_settings, store)))
     except (SecondAgentError, NewerTableError) as error:
         raise CommandError(str(error)) from error
@@ -102,7 +101,7 @@ def cleanup() -> None:
 
     The host then enforces nothing. Refused while an agent runs.
     """
-    settings = AgentSettings(node=HostName(""), datastore="")
+    settings = AgentSettings(node=HostName(""))
     try:
         with HostLock():
             asyncio.run(clean_up(settings, click.echo))

@@ -34,7 +34,7 @@ def files_or_store(files: Sequence[str], *, recursive: bool, settings: Settings)
     What is wrong with the datastore's values goes to standard error, for there it counts as absent. CommandError, StoreError.
     """
     if not files:
-        with open_store(settings.url()) as store:
+        with open_store(settings.connection()) as store:
             return _of_store(store)
     read = read_manifests(files, namespace="default", recursive=recursive)
     try:

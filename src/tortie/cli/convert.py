@@ -8,6 +8,7 @@ from tortie.cli import output
 from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, UnanswerableError, answer_lines, json_object
 from tortie.cli.manifests import read_manifests
+from tortie.cli.yamltext import yaml_text
 from tortie.conversion import ConversionError, Meaning, endpoint_of_pod
 from tortie.conversion import convert as converted
 from tortie.model.codec import Document, InvalidResourceError, from_document, to_document
@@ -75,7 +76,7 @@ def convert(files: tuple[str, ...], recursive: bool, namespace: str, form: str, 
     if form == "json":
         output.print_json(documents)
     else:
-        click.echo("---\n".join(map(output.yaml_text, documents)), nl=False)
+        click.echo("---\n".join(map(yaml_text, documents)), nl=False)
 
 
 def _meaning(resource: Resource) -> Meaning:
@@ -129,5 +130,7 @@ def _kind(document: Document) -> Kind:
     for kind in KINDS:
         if (kind.name, kind.api_version) == (name, api_version):
             return kind
-    hint = suggestion(name, (kind.name for kind in KINDS)) if isinstance(name, str) else ""
+    if not isinstance(name, str) or not isinstance(api_version, str):
+        raise UnanswerableError("expected an object with apiVersion and kind")
+    hint = suggestion(name, (kind.name for kind in KINDS))
     raise UnanswerableError(f"{api_version} {name} is not a known kind{hint}")

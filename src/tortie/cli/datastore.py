@@ -1,34 +1,28 @@
-"""Opening the datastore that a URL names."""
+"""Opening the datastore that a command is told to use."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from tortie.cli.errors import CommandError
+from tortie.cli.place import LabConnection, Place, parse_place
+from tortie.datastore.connection import StoreURLError
 from tortie.datastore.store import Store
 
 
-def open_store(url: str, *, create: bool = False) -> Store:
-    """The store at *url*: ``sqlite:///PATH``, or ``lab://NAME``, which first joins that lab's namespaces.
+def open_store(where: str | Place, *, create: bool = False) -> Store:
+    """The store at *where*, a place or its URL; for a lab's, this process first joins that lab's namespaces.
 
     After joining a lab this process sees the lab's files and no longer the user's: read those before.
     With *create*, an SQLite store that is missing is made. CommandError, StoreError.
     """
     from tortie.datastore import urls  # noqa: PLC0415 - SQLite takes time to load, and `tortie --help` should not
 
-    parts = urlsplit(url)
-    match parts.scheme:
-        case "lab" if parts.netloc and parts.path in ("", "/"):
-            return urls.open_store(_enter(parts.netloc), create=False)
-        case "etcd":
-            raise CommandError(f"{url}: etcd is not supported yet; use sqlite:///PATH or lab://NAME")
-        case "sqlite":
-            try:
-                return urls.open_store(url, create=create)
-            except urls.StoreURLError as error:
-                raise CommandError(str(error)) from error
-        case _:
-            raise CommandError(f"{url!r} does not name a datastore; expected sqlite:///PATH or lab://NAME")
+    try:
+        place = parse_place(where) if isinstance(where, str) else where
+    except StoreURLError as error:
+        raise CommandError(str(error)) from error
+    if isinstance(place, LabConnection):
+        return urls.open_store(_enter(place.name), create=False)
+    return urls.open_store(place, create=create)
 
 
 def _enter(lab: str) -> str:

@@ -54,10 +54,8 @@ def _name(settings: Settings, name: str | None) -> str:
     """The lab that a command means."""
     if name:
         return name
-    with contextlib.suppress(click.UsageError):
-        scheme, separator, of_url = settings.url().partition("://")
-        if separator and scheme == "lab":
-            return of_url.strip("/")
+    with contextlib.suppress(click.ClickException):
+        return settings.lab_name() or DEFAULT_NAME
     return DEFAULT_NAME
 
 

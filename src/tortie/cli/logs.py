@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 
@@ -13,6 +12,8 @@ class JSONFormatter(logging.Formatter):
     """``{"time", "level", "logger", "message"}``, and ``"exception"`` where there is one; the time in UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
+        import json  # noqa: PLC0415 - every command configures its log, and few write JSON
+
         entry = {
             "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),

@@ -7,9 +7,9 @@ concerns only who uses it.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -17,7 +17,9 @@ import click
 import tortie
 from tortie.cli import logs
 from tortie.cli.errors import in_one_sentence
+from tortie.cli.options import version_option
 from tortie.cli.settings import Settings
+from tortie.cli.start import end_unread
 
 _INTERRUPTED = 128 + 2
 
@@ -31,20 +33,33 @@ class Source(NamedTuple):
 
 
 COMMANDS: Mapping[str, Source] = {
+    "get": Source("tortie.cli.get", "get", "Show resources."),
     "apply": Source("tortie.cli.resources", "apply", "Create or change resources from files."),
-    "get": Source("tortie.cli.resources", "get", "Show resources."),
+    "create": Source("tortie.cli.resources", "create", "Create resources from files."),
+    "replace": Source("tortie.cli.resources", "replace", "Change resources to what files say."),
+    "diff": Source("tortie.cli.resources", "diff", "Show what apply would change."),
+    "patch": Source("tortie.cli.modify", "patch", "Change parts of resources."),
+    "label": Source("tortie.cli.modify", "label", "Set or remove labels of resources."),
+    "edit": Source("tortie.cli.edit", "edit", "Change resources in an editor."),
     "delete": Source("tortie.cli.resources", "delete", "Delete resources."),
     "fields": Source("tortie.cli.fields", "fields", "Say what a kind or one of its fields is."),
     "schema": Source("tortie.cli.schema", "schema", "Print the JSON Schema of a kind, or write those of all."),
     "validate": Source("tortie.cli.validate", "validate", "Check files, without a datastore."),
+    "lint": Source("tortie.cli.lint", "lint", "Find selectors that match nothing that exists."),
     "convert": Source("tortie.cli.convert", "convert", "Show what Kubernetes objects mean as Calico's."),
     "selector": Source("tortie.cli.selector", "selector", "Try out a selector."),
     "policy": Source("tortie.cli.policy", "policy", "Ask what policies mean, without enforcing them."),
     "explain": Source("tortie.cli.explain", "explain", "Say whether a connection is allowed, and by what."),
     "dataplane": Source("tortie.cli.dataplane", "dataplane", "Ask why something stands in a host's kernel."),
+    "datastore": Source(
+        "tortie.cli.datastore_group", "datastore", "Set a datastore up, keep it safe, move what it holds."
+    ),
     "lab": Source("tortie.cli.lab", "lab", "Build hosts and workloads out of network namespaces on this machine."),
     "demo": Source("tortie.cli.demo", "demo", "Watch policies stop and admit real packets."),
     "agent": Source("tortie.cli.agent", "agent", "Run the agent that enforces policy on a host."),
+    "completion": Source(
+        "tortie.cli.completion.command", "completion", "Print the script that makes a shell complete."
+    ),
     "version": Source("tortie.cli.main", "version", "Print the version."),
 }
 
@@ -76,6 +91,15 @@ class LazyGroup(click.Group):
 @click.option("--datastore", metavar="URL", help="The datastore to use; see below.")
 @click.option("--lab", metavar="NAME", help="Use the datastore of the lab NAME; the same as --datastore lab://NAME.")
 @click.option(
+    "-c",
+    "--config",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A settings file: Tortie's, or Calico's CalicoAPIConfig.",
+)
+@version_option
+@click.version_option(tortie.__version__, message="tortie %(version)s")
+@click.option(
     "--log-level",
     type=click.Choice(logs.LEVELS),
     default="warning",
@@ -94,15 +118,19 @@ class LazyGroup(click.Group):
     help="How to log it.",
 )
 @click.pass_context
-def cli(ctx: click.Context, datastore: str | None, lab: str | None, log_level: str, log_format: str) -> None:
+def cli(
+    ctx: click.Context, datastore: str | None, lab: str | None, config: Path | None, log_level: str, log_format: str
+) -> None:
     """Network policy and routing for workloads, compatible with Project Calico.
 
     \b
     Datastores:
-      sqlite:///PATH  a file on this machine
-      lab://NAME      that of a lab started with `tortie lab up`
+      sqlite:///PATH                a file on this machine
+      etcd://HOST:PORT,HOST:PORT    etcd, version 3; etcds:// over TLS
+      lab://NAME                    that of a lab started with `tortie lab up`
 
-    Without --datastore and --lab, the environment decides (TORTIE_DATASTORE=URL or TORTIE_LAB=NAME); without those, it is
+    The first that names a datastore wins: --datastore or --lab; TORTIE_DATASTORE=URL or TORTIE_LAB=NAME; the file given with
+    -c; Calico's environment variables (DATASTORE_TYPE, ETCD_ENDPOINTS, …); /etc/tortie/tortie.yaml. Without any, it is
     /var/lib/tortie/tortie.db for root, and for others tortie/tortie.db in $XDG_STATE_HOME (~/.local/state).
 
     \b
@@ -113,7 +141,7 @@ def cli(ctx: click.Context, datastore: str | None, lab: str | None, log_level: s
       tortie --lab lab get netpol -A       look at them
     """
     logs.configure(log_level, log_format)
-    ctx.obj = Settings(datastore, lab)
+    ctx.obj = Settings(datastore, lab, config)
 
 
 @click.command()
@@ -133,7 +161,5 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
-        # The interpreter flushes standard output once more at its end, which must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        end_unread()
     sys.exit(result if isinstance(result, int) else 0)

@@ -9,21 +9,22 @@ from pathlib import Path
 import click
 
 from tortie.cli.errors import CommandError
-from tortie.model.document import ReadResource, ReadResult, read
+from tortie.cli.naming import DEFAULT_NAMESPACE
+from tortie.model.document import Problem, ReadResource, ReadResult, read
 from tortie.model.kinds import ResourceKey
+from tortie.model.yamltree import Position
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def read_manifests(paths: Iterable[str], *, namespace: str, recursive: bool) -> tuple[ReadResource, ...]:
+def read_manifests(paths: Iterable[str], *, namespace: str | None, recursive: bool) -> tuple[ReadResource, ...]:
     """The resources of all *paths* (files, directories, ``-`` for standard input), in their order.
 
+    *namespace* is for those that do not name theirs; None: ``default``.
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
     or one resource stands there twice.
     """
-    results = [
-        read(text, source=source, default_namespace=namespace) for source, text in texts(paths, recursive=recursive)
-    ]
+    results = [result for _, result in readings(paths, recursive=recursive, namespace=namespace)]
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
     if not resources:
@@ -32,14 +33,42 @@ def read_manifests(paths: Iterable[str], *, namespace: str, recursive: bool) -> 
     return resources
 
 
-def texts(paths: Iterable[str], *, recursive: bool) -> Iterator[tuple[str, str]]:
-    """The name and the content of every file that *paths* mean; CommandError for one that is not text."""
+def readings(
+    paths: Iterable[str], *, recursive: bool, namespace: str | None = None
+) -> Iterator[tuple[str, ReadResult]]:
+    """The name of every file that *paths* mean, and what it holds; one that is not text holds an error."""
+    for source, content in _contents(paths, recursive=recursive):
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            yield source, ReadResult((), (_not_text(source, content, error.start),), ())
+        else:
+            yield source, read(text, source=source, default_namespace=namespace or DEFAULT_NAMESPACE)
+
+
+def text_of(path: str) -> tuple[str, str]:
+    """The name and the text of one file, or of standard input; CommandError for what is not text."""
+    source, content = ("<stdin>", sys.stdin.buffer.read()) if path == "-" else (path, Path(path).read_bytes())
+    try:
+        return source, content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(str(_not_text(source, content, error.start))) from error
+
+
+def _contents(paths: Iterable[str], *, recursive: bool) -> Iterator[tuple[str, bytes]]:
     for name in paths:
         if name == "-":
-            yield "<stdin>", _decoded("<stdin>", sys.stdin.buffer.read())
+            yield "<stdin>", sys.stdin.buffer.read()
             continue
         for path in _files(Path(name), recursive):
-            yield str(path), _decoded(str(path), path.read_bytes())
+            yield str(path), path.read_bytes()
+
+
+def _not_text(source: str, content: bytes, offset: int) -> Problem:
+    """The first byte that is not UTF-8, where an editor shows it."""
+    before = content[:offset].decode("utf-8-sig")
+    position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return Problem(source, position, (), "", f"not UTF-8 text: byte 0x{content[offset]:02x}")
 
 
 def _files(path: Path, recursive: bool) -> Iterable[Path]:
@@ -47,14 +76,6 @@ def _files(path: Path, recursive: bool) -> Iterable[Path]:
         return [path]
     found = path.rglob("*") if recursive else path.iterdir()
     return sorted(file for file in found if file.suffix in _SUFFIXES and file.is_file())
-
-
-def _decoded(source: str, content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise CommandError(f"{source}:{line}: not UTF-8 text: byte 0x{content[error.start]:02x}") from error
 
 
 def _report(results: list[ReadResult]) -> None:

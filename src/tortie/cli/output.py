@@ -8,17 +8,12 @@ from typing import Any
 
 import click
 import msgspec
-import yaml
 
 from tortie.model.codec import Document
+from tortie.model.columns import columns
 from tortie.model.kinds import Kind, ResourceKey
-from tortie.model.yamlscalars import resolve
-from tortie.model.yamltree import Position, ScalarNode
 
 Row = Sequence[str]
-
-_LINE_BREAKS = frozenset("\r\x85\u2028\u2029")
-"""Beside the line feed."""
 
 
 def short_name(key: ResourceKey) -> str:
@@ -34,34 +29,30 @@ def print_json(value: object) -> None:
 
 def print_yaml(value: object) -> None:
     """*value*, in the order given."""
+    from tortie.cli.yamltext import yaml_text  # noqa: PLC0415 - takes time to load, and tables do not need it
+
     click.echo(yaml_text(value), nl=False)
 
 
-def yaml_text(value: object) -> str:
-    """*value* as YAML that our reader, which is Calico's, reads as the same."""
-    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000)
-    assert isinstance(text, str)
-    return text
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes every text that would be taken for a number, a truth value or null."""
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = "'" if resolve(ScalarNode(Position(1, 1), text, True, "")) != text else None
-    if _LINE_BREAKS.intersection(text):
-        style = '"'  # the only style in which YAML can escape them
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def as_list(kind: Kind, documents: Sequence[Document], revision: int) -> dict[str, Any]:
-    """Many documents as one, of kind ``<Kind>List``; *revision* is that of the store which they show."""
+def as_list(kind: Kind | None, documents: Sequence[Document], revision: int) -> dict[str, Any]:
+    """Many documents as one, of kind ``<Kind>List``, or List where they are of several; *revision* is that of the store."""
+    name, api_version = (f"{kind.name}List", kind.api_version) if kind else ("List", "v1")
     metadata = {"resourceVersion": str(revision)}
-    return {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata, "items": list(documents)}
+    return {"apiVersion": api_version, "kind": name, "metadata": metadata, "items": list(documents)}
+
+
+def resource_table(
+    kind: Kind, documents: Iterable[Document], *, wide: bool, with_namespace: bool
+) -> tuple[Row, list[Row]]:
+    """The headers and rows that ``get`` shows for *documents*, all of *kind*."""
+    shown = columns(kind, wide=wide)
+    headers = [*(["NAMESPACE"] if with_namespace else []), "NAME", *(column.header for column in shown)]
+    rows: list[Row] = []
+    for document in documents:
+        metadata = document["metadata"]
+        place = [metadata.get("namespace", "")] if with_namespace else []
+        rows.append([*place, metadata.get("name", ""), *(column.text(document) for column in shown)])
+    return headers, rows
 
 
 def print_table(headers: Row, rows: Sequence[Row]) -> None:
@@ -69,9 +60,16 @@ def print_table(headers: Row, rows: Sequence[Row]) -> None:
     if sys.stdout.isatty():
         _print_rich(headers, rows)
         return
+    click.echo(plain_table(headers, rows))
+
+
+def plain_table(headers: Row, rows: Sequence[Row]) -> str:
+    """Columns as aligned text."""
     widths = [max(len(row[column]) for row in (headers, *rows)) for column in range(len(headers))]
-    for row in (headers, *rows):
-        click.echo("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    return "\n".join(
+        "   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in (headers, *rows)
+    )
 
 
 def _print_rich(headers: Row, rows: Iterable[Row]) -> None:

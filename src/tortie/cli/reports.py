@@ -1,4 +1,4 @@
-"""What `tortie validate` found, in the form of its reader: people, programs, GitHub's annotations, SARIF viewers."""
+"""What `tortie validate` and `tortie lint` found, in the form of its reader: people, programs, GitHub's annotations, SARIF viewers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import click
 import tortie
 from tortie.cli import output
 from tortie.model.document import Problem
-from tortie.model.fieldpath import path_text
+from tortie.model.fieldpath import FieldPath, path_text
+from tortie.model.kinds import ResourceKey
 
 
 class Level(StrEnum):
@@ -25,18 +26,30 @@ class Level(StrEnum):
     """The resource is accepted; something looks unintended."""
 
 
+class StoredProblem(NamedTuple):
+    """Something to tell about a resource of the datastore; ``str()`` is the whole sentence."""
+
+    key: ResourceKey
+    path: FieldPath
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {_sentence(self)}"
+
+
 class Found(NamedTuple):
-    """One thing found in a file."""
+    """One thing found in a file or in the datastore."""
 
     level: Level
-    problem: Problem
+    problem: Problem | StoredProblem
 
 
 class Report(NamedTuple):
-    """Everything found in all files, file by file, from top to bottom."""
+    """Everything found, file by file, from top to bottom."""
 
     found: tuple[Found, ...]
-    files: int
+    scope: str
+    """What was looked at, such as ``3 resources in 1 file``."""
     resources: int
     """How many have no error."""
 
@@ -51,12 +64,12 @@ class Report(NamedTuple):
 def _print_text(report: Report) -> None:
     for level, problem in report.found:
         click.echo(f"{level.capitalize()}: {problem}")
-    counts = [_counted(report.count(level), level) for level in Level if report.count(level)]
-    where = f"{_counted(report.resources, 'valid resource')} in {_counted(report.files, 'file')}"
-    click.echo(", ".join([where, *counts]))
+    counts = [counted(report.count(level), level) for level in Level if report.count(level)]
+    click.echo(", ".join([report.scope, *counts]))
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -70,7 +83,9 @@ def _print_json(report: Report) -> None:
     output.print_json(document)
 
 
-def _as_json(problem: Problem) -> dict[str, object]:
+def _as_json(problem: Problem | StoredProblem) -> dict[str, object]:
+    if isinstance(problem, StoredProblem):
+        return {"resource": str(problem.key), "field": path_text(problem.path), "message": problem.message}
     return {
         "file": problem.source, "line": problem.position.line, "column": problem.position.column,
         "field": path_text(problem.path), "text": problem.text, "message": problem.message,
@@ -83,12 +98,15 @@ def _as_json(problem: Problem) -> dict[str, object]:
 def _print_github(report: Report) -> None:
     """Workflow commands, which GitHub shows as annotations beside the lines."""
     for level, problem in report.found:
+        if isinstance(problem, StoredProblem):
+            click.echo(f"::{level}::{_escaped(str(problem))}")
+            continue
         place = {"file": problem.source, "line": str(problem.position.line), "col": str(problem.position.column)}
         properties = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in place.items())
         click.echo(f"::{level} {properties}::{_escaped(_sentence(problem))}")
 
 
-def _sentence(problem: Problem) -> str:
+def _sentence(problem: Problem | StoredProblem) -> str:
     return f"{path_text(problem.path)}: {problem.message}" if problem.path else problem.message
 
 
@@ -117,19 +135,26 @@ def _print_sarif(report: Report) -> None:
     output.print_json({"$schema": schema, "version": "2.1.0", "runs": [run]})
 
 
-def _sarif_result(level: Level, problem: Problem) -> dict[str, object]:
-    region = {"startLine": problem.position.line, "startColumn": problem.position.column}
-    place: dict[str, object] = {
-        "physicalLocation": {"artifactLocation": {"uri": _uri(problem.source)}, "region": region}
-    }
-    if problem.path:
-        place["logicalLocations"] = [{"fullyQualifiedName": path_text(problem.path)}]
+def _sarif_result(level: Level, problem: Problem | StoredProblem) -> dict[str, object]:
     return {
         "ruleId": _RULES[level][0],
         "level": level,
         "message": {"text": _sentence(problem)},
-        "locations": [place],
+        "locations": [_sarif_location(problem)],
     }
+
+
+def _sarif_location(problem: Problem | StoredProblem) -> dict[str, object]:
+    """A file's lines, and what is meant by them: the field, and for a stored resource, its name."""
+    if isinstance(problem, StoredProblem):
+        names = (str(problem.key), path_text(problem.path))
+        return {"logicalLocations": [{"fullyQualifiedName": ": ".join(filter(None, names))}]}
+    region = {"startLine": problem.position.line, "startColumn": problem.position.column}
+    artifact = {"uri": _uri(problem.source)}
+    place: dict[str, object] = {"physicalLocation": {"artifactLocation": artifact, "region": region}}
+    if problem.path:
+        place["logicalLocations"] = [{"fullyQualifiedName": path_text(problem.path)}]
+    return place
 
 
 def _uri(source: str) -> str:
@@ -146,6 +171,6 @@ FORMS: Mapping[str, Callable[[Report], None]] = {
 """By the name of ``-o``."""
 
 
-def in_order(problems: Sequence[Found]) -> list[Found]:
+def in_order(problems: Sequence[tuple[Level, Problem]]) -> list[Found]:
     """The findings of one file from its top to its end, errors first where they share a place."""
-    return sorted(problems, key=lambda found: (found.problem.position, found.level))
+    return [Found(*item) for item in sorted(problems, key=lambda item: (item[1].position, item[0]))]

@@ -1,60 +1,90 @@
-"""``tortie apply``, ``get`` and ``delete``: resources in the datastore, from and to people."""
+"""``tortie create``, ``apply``, ``replace``, ``diff`` and ``delete``: resources from files into the datastore, and out of it."""
 
 from __future__ import annotations
 
-import datetime as dt
-import time
-import uuid
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import click
 
-from tortie.cli import output
+from tortie.cli.carrying_out import Plan, Report, carry_out, new_stamp
 from tortie.cli.datastore import open_store
-from tortie.cli.errors import CommandError
+from tortie.cli.difference import difference
+from tortie.cli.errors import CommandError, in_one_sentence
 from tortie.cli.manifests import read_manifests
+from tortie.cli.naming import resource_keys
+from tortie.cli.options import dry_run_option, files_options, namespace_option, report_option, version_option
 from tortie.cli.settings import Settings, datastore_options
-from tortie.cli.writing import Action, Outcome, Stamp, entries, perform, plan_apply, plan_delete
-from tortie.datastore.store import Entry, NotFoundError, Store
-from tortie.model.codec import Document, InvalidResourceError
-from tortie.model.columns import columns
-from tortie.model.defaults import from_storage
-from tortie.model.kinds import KINDS, Kind, ResourceKey, find_kind, parse_path
+from tortie.cli.unmatched import warn_of_unknown_labels
+from tortie.cli.writing import Existing, plan_apply, plan_comparison, plan_delete
+from tortie.datastore.store import Store
+from tortie.model.document import ReadResource
 
-_FILES_HELP = "A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated."
+_NAMESPACE_HELP = "For namespaced resources that do not name theirs."
 
 
-def _namespace_option(help_text: str) -> Callable[[Any], Any]:
-    return click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help=help_text)
-
-
-# --- apply -----------------------------------------------------------------------------------------------------------------
+# --- create, apply, replace ------------------------------------------------------------------------------------------------
 
 
 @click.command()
-@click.option("-f", "--filename", "files", multiple=True, required=True, metavar="FILE|DIR|-", help=_FILES_HELP)
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
-@_namespace_option("For namespaced resources that do not name theirs.")
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
-@click.option("--dry-run", is_flag=True, help="Check everything and say what would be done; write nothing.")
+@files_options(required=True)
+@namespace_option(_NAMESPACE_HELP)
+@click.option(
+    "--skip-exists", is_flag=True, help="Leave alone what is there already; otherwise nothing is created then."
+)
+@click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)
+@report_option
+@dry_run_option
+@version_option
+@datastore_options
+@click.pass_obj
+def create(
+    settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, skip_exists: bool, form: str,
+    dry_run: str, datastore: str | None, lab: str | None,
+) -> None:  # fmt: skip
+    """Create the resources of files, none of which may be there already.
+
+    What is read, checked and written is as with `tortie apply`.
+
+    \b
+    Examples:
+      tortie create -f policy.yaml
+      tortie create -f manifests/ -R --skip-exists
+    """
+    resources = read_manifests(files, namespace=namespace, recursive=recursive)
+    existing = Existing.SKIPPED if skip_exists else Existing.REFUSED
+    place = settings.over(datastore, lab).connection()
+    plan, warn = _plan(resources, existing, dry_run), _warning(resources)
+    carry_out(place, plan, Report(form, dry_run), create=True, then=warn)
+
+
+@click.command()
+@files_options(required=True)
+@namespace_option(_NAMESPACE_HELP)
+@click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)
+@report_option
+@dry_run_option
+@version_option
 @datastore_options
 @click.pass_obj
 def apply(
-    settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str, form: str, dry_run: bool,
+    settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
     datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Create or change resources, so that they are as files say.
 
     Files hold YAML or JSON: one or more documents, or a List. Calico's kinds (projectcalico.org/v3) and Kubernetes' Namespace,
-    ServiceAccount, NetworkPolicy, ClusterNetworkPolicy, Pod, Service and EndpointSlice are known. Everything is read and checked first, so that a mistake anywhere changes
-    nothing; then all of it is written in one transaction. A Kubernetes object is stored with the Calico objects that it means.
+    ServiceAccount, NetworkPolicy, ClusterNetworkPolicy, Pod, Service and EndpointSlice are known. Everything is read and checked
+    first, so that a mistake anywhere changes nothing; then all of it is written in one transaction. A Kubernetes object is stored
+    with the Calico objects that it means. Where a datastore bounds its transactions (etcd: 128 operations), a larger apply is
+    written in several, which is said; one resource and what it means are never apart.
 
-    A resource that exists gets the file's spec, labels and annotations, and keeps its uid, creation time and status. A file
-    with metadata.resourceVersion, as `tortie get -o yaml` prints it, changes that revision only.
+    A resource that exists gets the file's spec, labels and annotations, and keeps its uid, creation time and status, and fields
+    that a newer version has stored in it. A file with metadata.resourceVersion, as `tortie get -o yaml` prints it, changes that
+    revision only; others are changed as they are then, also where somebody else was faster.
 
     Scalars are read as Calico's command reads them (YAML 1.1: `no` is a truth value, 010 is eight). A warning says where the
-    text that is stored is not the text that was written.
+    text that is stored is not the text that was written, and where a selector has a label that nothing has, if the datastore
+    is not too large to be looked through (`tortie lint --live` always does).
 
     With -o json, each resource is reported with the revision of its write and committedAtNs, the machine's monotonic clock
     just before its commit.
@@ -67,198 +97,132 @@ def apply(
     """
     # Read before a lab is joined: inside it, /run and the like are the lab's.
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
-    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    stamp = Stamp(lambda: str(uuid.uuid4()), now)
-    with open_store(settings.over(datastore, lab).url(), create=not dry_run) as store:
-        outcomes = perform(store, lambda: plan_apply(store, resources, stamp), time.monotonic_ns, dry_run=dry_run)
-    _report(outcomes, form, dry_run=dry_run)
-
-
-def _report(outcomes: Iterable[Outcome], form: str, *, dry_run: bool = False) -> None:
-    if form == "json":
-        output.print_json([_as_json(outcome) for outcome in outcomes])
-        return
-    for key, action, _, _ in outcomes:
-        named = f'{key.kind.name.lower()} "{key.name}"' if action is Action.DELETED else output.short_name(key)
-        click.echo(f"{named} {action}{' (dry run)' if dry_run else ''}")
-
-
-def _as_json(outcome: Outcome) -> dict[str, object]:
-    kind, namespace, name = outcome.key
-    return {
-        "apiVersion": kind.api_version, "kind": kind.name, "namespace": namespace, "name": name,
-        "action": outcome.action, "revision": outcome.revision, "committedAtNs": outcome.committed_at_ns,
-    }  # fmt: skip
-
-
-# --- get -------------------------------------------------------------------------------------------------------------------
+    place = settings.over(datastore, lab).connection()
+    plan, warn = _plan(resources, Existing.CHANGED, dry_run), _warning(resources)
+    carry_out(place, plan, Report(form, dry_run), create=True, then=warn)
 
 
 @click.command()
-@click.argument("kind_name", metavar="KIND")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@_namespace_option("The namespace to look in.")
-@click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces.")
-@click.option(
-    "-l",
-    "--label",
-    "labels",
-    multiple=True,
-    metavar="NAME[=VALUE]",
-    help="Only those with this label. May be repeated.",
-)
-@click.option(
-    "-o", "--output", "form", type=click.Choice(["ps", "wide", "json", "yaml", "name"]), default="ps", show_default=True,
-    help="A table (ps, or wide with more columns), whole documents, or names.",
-)  # fmt: skip
+@files_options(required=True)
+@namespace_option(_NAMESPACE_HELP)
+@click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)
+@report_option
+@dry_run_option
+@version_option
 @datastore_options
 @click.pass_obj
-def get(
-    settings: Settings, kind_name: str, names: tuple[str, ...], namespace: str, all_namespaces: bool, labels: tuple[str, ...],
-    form: str, datastore: str | None, lab: str | None,
+def replace(
+    settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
+    datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
-    """Show the resources of KIND: all of them, or those called NAME.
+    """Change resources to what files say; all of them must be there.
 
-    KIND is a kind's name, plural or short name, in any case: networkpolicy, nodes, gnp. NetworkPolicy alone is Calico's;
-    Kubernetes' is netpol, or networkpolicy.networking.k8s.io. What `-o yaml` and `-o json` print can be applied again.
+    What is read, checked and written is as with `tortie apply`.
 
     \b
     Examples:
-      tortie get netpol -A
-      tortie get pods -n stars -l role=frontend -o wide
-      tortie get gnp allow-dns -o yaml
+      tortie replace -f policy.yaml
+      tortie get gnp allow-dns -o yaml | sed s/53/5353/ | tortie replace -f -
     """
-    kind = resolve_kind(kind_name)
-    if names and all_namespaces:
-        raise click.UsageError("names and --all-namespaces exclude each other")
-    wanted = _labels(labels)
-    with open_store(settings.over(datastore, lab).url()) as store:
-        revision = store.revision()
-        found = (
-            _named(store, kind, namespace, names) if names else _all(store, kind, None if all_namespaces else namespace)
-        )
-        documents = [document for document in _documents(found) if _has_labels(document, wanted)]
-    if form in ("json", "yaml"):
-        whole = documents[0] if len(names) == 1 and documents else output.as_list(kind, documents, revision)
-        (output.print_json if form == "json" else output.print_yaml)(whole)
-    elif form == "name":
-        for document in documents:
-            click.echo(output.short_name(ResourceKey(kind, "", document["metadata"]["name"])))
-    elif documents:
-        _print_table(kind, documents, wide=form == "wide", with_namespace=all_namespaces and kind.namespaced)
-    else:
-        where = f" in namespace {namespace}" if kind.namespaced and not all_namespaces else ""
-        click.echo(f"There are no {kind.plural}{where}.", err=True)
+    resources = read_manifests(files, namespace=namespace, recursive=recursive)
+    place = settings.over(datastore, lab).connection()
+    plan, warn = _plan(resources, Existing.REQUIRED, dry_run), _warning(resources)
+    carry_out(place, plan, Report(form, dry_run, changed="replaced"), then=warn)
 
 
-def resolve_kind(name: str) -> Kind:
-    """The kind that *name* calls: a name, plural or short name, with a group after a dot where it must be told apart."""
-    plain, _, group = name.partition(".")
-    versions = [kind.api_version for kind in KINDS if group and kind.api_version.rpartition("/")[0] == group.lower()]
-    kind = find_kind(plain, versions[0]) if versions else None if group else find_kind(plain)
-    if kind is None:
-        known = ", ".join(sorted({kind.plural for kind in KINDS}))
-        raise click.UsageError(f"{name!r} is not a kind; there are {known}")
-    return kind
+def _plan(resources: tuple[ReadResource, ...], existing: Existing, dry_run: str) -> Plan:
+    stamp = new_stamp()
+    if dry_run == "client":
+        return lambda store: plan_comparison(store, resources, stamp)
+    return lambda store: plan_apply(store, resources, stamp, existing)
 
 
-def _labels(texts: Iterable[str]) -> Mapping[str, str | None]:
-    pairs = (part.partition("=") for text in texts for part in text.split(",") if part)
-    return {name: value.removeprefix("=") if equals else None for name, equals, value in pairs}
+def _warning(resources: tuple[ReadResource, ...]) -> Callable[[Store], None]:
+    return lambda store: warn_of_unknown_labels(store, resources)
 
 
-def _has_labels(document: Document, wanted: Mapping[str, str | None]) -> bool:
-    labels = document["metadata"].get("labels") or {}
-    return all(name in labels and value in (None, labels[name]) for name, value in wanted.items())
+class UntoldError(CommandError):
+    """Whether there is a difference cannot be told: 1 would mean that there is one."""
+
+    exit_code = 2
 
 
-def _all(store: Store, kind: Kind, namespace: str | None) -> list[Entry]:
-    within = f"{namespace}/" if kind.namespaced and namespace else ""
-    return list(entries(store, kind.prefix + within))
+@click.command()
+@files_options(required=True)
+@namespace_option(_NAMESPACE_HELP)
+@version_option
+@datastore_options
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    recursive: bool,
+    namespace: str | None,
+    datastore: str | None,
+    lab: str | None,
+) -> None:
+    """Show what `tortie apply` of files would change, as a unified diff; write nothing.
 
+    The exit status is 0 if nothing would change, 1 if something would, and greater if that cannot be told.
 
-def _named(store: Store, kind: Kind, namespace: str, names: Iterable[str]) -> list[Entry]:
-    found, missing = [], []
-    for name in names:
-        key = _key(kind, namespace, name)
-        try:
-            found.append(store.get(key.path))
-        except NotFoundError:
-            missing.append(f"{key} does not exist")
-    if missing:
-        raise CommandError("; ".join(missing))
-    return found
-
-
-def _key(kind: Kind, namespace: str, name: str) -> ResourceKey:
-    if "/" in name:
-        raise click.UsageError(f"{name!r} is not a name: it has a '/'")
-    return ResourceKey(kind, namespace if kind.namespaced else "", name)
-
-
-def _documents(found: Iterable[Entry]) -> list[Document]:
-    documents = []
-    for entry in found:
-        try:
-            document = from_storage(entry.value, entry.revision)
-        except InvalidResourceError as error:
-            click.echo(f"Warning: {parse_path(entry.key)} cannot be read: {error}", err=True)
-            continue
-        documents.append(document)
-    return documents
-
-
-def _print_table(kind: Kind, documents: Iterable[Document], *, wide: bool, with_namespace: bool) -> None:
-    shown = columns(kind, wide=wide)
-    headers = [*(["NAMESPACE"] if with_namespace else []), "NAME", *(column.header for column in shown)]
-    rows = []
-    for document in documents:
-        metadata = document["metadata"]
-        place = [metadata.get("namespace", "")] if with_namespace else []
-        rows.append([*place, metadata.get("name", ""), *(column.text(document) for column in shown)])
-    output.print_table(headers, rows)
+    \b
+    Examples:
+      tortie diff -f policy.yaml
+      tortie diff -f manifests/ -R
+    """
+    try:
+        with in_one_sentence():
+            resources = read_manifests(files, namespace=namespace, recursive=recursive)
+            with open_store(ctx.obj.over(datastore, lab).connection()) as store:
+                lines = list(difference(store, plan_apply(store, resources, new_stamp())))
+    except click.ClickException as error:
+        raise UntoldError(error.message) from error
+    for line in lines:
+        click.echo(line)
+    ctx.exit(1 if lines else 0)
 
 
 # --- delete ----------------------------------------------------------------------------------------------------------------
 
 
 @click.command()
-@click.argument("kind_name", metavar="[KIND", required=False)
-@click.argument("names", nargs=-1, metavar="NAME...]")
-@click.option("-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-", help=_FILES_HELP)
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
-@_namespace_option("Of the resources named, or of those in files that do not name theirs.")
-@click.option("--ignore-not-found", is_flag=True, help="Do not mind what does not exist.")
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.argument("words", nargs=-1, metavar="[KIND NAME...]")
+@files_options(required=False)
+@namespace_option("Of the resources named, or of those in files that do not name theirs.")
+@click.option("-s", "--ignore-not-found", "--skip-not-exists", is_flag=True, help="Do not mind what does not exist.")
+@report_option
+@dry_run_option
+@version_option
 @datastore_options
 @click.pass_obj
 def delete(
-    settings: Settings, kind_name: str | None, names: tuple[str, ...], files: tuple[str, ...], recursive: bool, namespace: str,
-    ignore_not_found: bool, form: str, datastore: str | None, lab: str | None,
+    settings: Settings, words: tuple[str, ...], files: tuple[str, ...], recursive: bool, namespace: str | None,
+    ignore_not_found: bool, form: str, dry_run: str, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
-    """Delete resources, by KIND and NAME or as named by files.
+    """Delete resources, by KIND and NAME (or KIND/NAME) or as named by files.
 
     A Kubernetes object goes together with the Calico objects that it means, and a Namespace with everything in it. All
-    of it is one transaction: if one resource does not exist, nothing is deleted, unless --ignore-not-found is given. A tier
-    that still has policies stays.
+    of it is one transaction, as with `tortie apply`: if one resource does not exist, nothing is deleted, unless
+    --ignore-not-found is given. A tier that still has policies stays. A file with metadata.resourceVersion deletes that
+    revision only.
 
     \b
     Examples:
       tortie delete netpol default-deny -n stars
-      tortie delete -f policy.yaml --ignore-not-found
+      tortie delete -f policy.yaml --skip-not-exists
       tortie delete namespace stars client management-ui
     """
-    if files and kind_name:
+    if files and words:
         raise click.UsageError("-f and KIND exclude each other")
     if files:
         read = read_manifests(files, namespace=namespace, recursive=recursive)
         keys = {item.key: item.document["metadata"].get("resourceVersion", "") for item in read}
-    elif kind_name and names:
-        kind = resolve_kind(kind_name)
-        keys = dict.fromkeys((_key(kind, namespace, name) for name in names), "")
     else:
+        keys = dict.fromkeys(resource_keys(words, namespace), "")
+    if not keys:
         raise click.UsageError("what is to be deleted? Give KIND and NAME, or -f FILE")
-    with open_store(settings.over(datastore, lab).url()) as store:
-        plan = lambda: plan_delete(store, keys, ignore_not_found=ignore_not_found)  # noqa: E731
-        outcomes = perform(store, plan, time.monotonic_ns)
-    _report(outcomes, form)
+    carry_out(
+        settings.over(datastore, lab).connection(),
+        lambda store: plan_delete(store, keys, ignore_not_found=ignore_not_found),
+        Report(form, dry_run),
+    )

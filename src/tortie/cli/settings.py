@@ -1,18 +1,28 @@
-"""The options that all commands share, and which datastore they come to."""
+"""The options that all commands share, and which datastore they come to.
+
+The first that names a datastore wins:
+
+    --datastore, --lab ► TORTIE_DATASTORE, TORTIE_LAB ► the file of -c ► Calico's environment ► /etc/tortie/tortie.yaml ► SQLite
+
+An etcd URL of the first two says where etcd is, and not who we are there (certificates, user, password): that comes from the
+first of the other three that says anything of it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import click
+if TYPE_CHECKING:
+    # At run time these are loaded where they are used: `tortie --version` needs none of them, completion no click.
+    from tortie.cli.place import Place, Said
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 SYSTEM_STORE = Path("/var/lib/tortie/tortie.db")
+SYSTEM_SETTINGS = Path("/etc/tortie/tortie.yaml")
 
 
 class Settings(NamedTuple):
@@ -20,22 +30,83 @@ class Settings(NamedTuple):
 
     datastore: str | None = None
     lab: str | None = None
+    config: Path | None = None
 
     def over(self, datastore: str | None, lab: str | None) -> Settings:
         """These settings, with what was said after the command's name in front."""
-        return Settings(datastore, lab) if datastore or lab else self
+        return self._replace(datastore=datastore, lab=lab) if datastore or lab else self
 
-    def url(self, environment: Mapping[str, str] = os.environ) -> str:
-        """The datastore's URL: of the options, else TORTIE_DATASTORE, TORTIE_LAB, else this machine's own one."""
+    @property
+    def is_named(self) -> bool:
+        """Whether an option says which datastore is meant."""
+        return bool(self.datastore or self.lab)
+
+    def connection(self, environment: Mapping[str, str] = os.environ) -> Place:
+        """The datastore that these settings come to; CommandError for one that cannot be opened, with who said so."""
+        from tortie.cli.place import LabConnection  # noqa: PLC0415
+        from tortie.datastore.connection import EtcdAccess, EtcdConnection, SQLiteConnection  # noqa: PLC0415
+
+        sources = self._sources(environment)
+        named = self._named(environment)
+        if named is None:
+            place = next((source.place for source in sources if source.place is not None), None)
+            return place or SQLiteConnection(default_store(environment))
+        place = _parsed(*named)
+        if isinstance(place, LabConnection | SQLiteConnection):
+            return place
+        assert isinstance(place, EtcdConnection)
+        access = next((source.access for source in sources if source.access is not None), EtcdAccess())
+        return place._replace(access=access)
+
+    def lab_name(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """The lab whose datastore the options or Tortie's environment name."""
+        from tortie.cli.place import LabConnection  # noqa: PLC0415
+
+        named = self._named(environment)
+        place = _parsed(*named) if named else None
+        return place.name if isinstance(place, LabConnection) else None
+
+    def _named(self, environment: Mapping[str, str]) -> tuple[str, str] | None:
+        """The URL of the options or of Tortie's environment, and which of them it is."""
         if self.datastore and self.lab:
+            import click  # noqa: PLC0415
+
             raise click.UsageError("--datastore and --lab exclude each other")
-        if self.datastore or self.lab:
-            return self.datastore or f"lab://{self.lab}"
-        if url := environment.get("TORTIE_DATASTORE"):
-            return url
-        if lab := environment.get("TORTIE_LAB"):
-            return f"lab://{lab}"
-        return f"sqlite://{quote(str(default_store(environment)))}"
+        candidates = (
+            (self.datastore, "--datastore"),
+            (self.lab and f"lab://{self.lab}", "--lab"),
+            (environment.get("TORTIE_DATASTORE"), "TORTIE_DATASTORE"),
+            (environment.get("TORTIE_LAB") and f"lab://{environment['TORTIE_LAB']}", "TORTIE_LAB"),
+        )
+        return next(((url, said_by) for url, said_by in candidates if url), None)
+
+    def _sources(self, environment: Mapping[str, str]) -> Iterator[Said]:
+        """What the files and Calico's environment say, in their order; each is read only if it is asked for."""
+        from tortie.cli.calico_settings import said_by_environment  # noqa: PLC0415
+
+        if self.config is not None:
+            yield _read(self.config)
+        yield said_by_environment(environment)
+        if os.path.exists(SYSTEM_SETTINGS):
+            yield _read(SYSTEM_SETTINGS)
+
+
+def _read(path: Path) -> Said:
+    from tortie.cli.settings_file import read_settings  # noqa: PLC0415
+
+    return read_settings(path)
+
+
+def _parsed(url: str, said_by: str) -> Place:
+    from tortie.cli.place import parse_place  # noqa: PLC0415
+    from tortie.datastore.connection import StoreURLError  # noqa: PLC0415
+
+    try:
+        return parse_place(url)
+    except StoreURLError as error:
+        from tortie.cli.errors import CommandError  # noqa: PLC0415
+
+        raise CommandError(f"{said_by}: {error}") from error
 
 
 def default_store(environment: Mapping[str, str]) -> Path:
@@ -48,5 +119,7 @@ def default_store(environment: Mapping[str, str]) -> Path:
 
 def datastore_options(command: F) -> F:
     """Give *command* ``--datastore`` and ``--lab`` too, so that they may also follow its name."""
+    import click  # noqa: PLC0415
+
     command = click.option("--lab", metavar="NAME", help="Use the datastore of the lab NAME.")(command)
     return click.option("--datastore", metavar="URL", help="Use the datastore at URL (see `tortie --help`).")(command)

@@ -50,10 +50,8 @@ def qos_controls(annotations: Mapping[str, str]) -> QoSControls | None:
     for direction in ("ingress", "egress"):
         for name, value in _of_direction(annotations, direction).items():
             limits[f"{direction}_{_FIELDS.get(name, name.lower())}"] = value
-    dscp = annotations.get(_PREFIX + "dscp", "")
-    if not _is_dscp(dscp):
-        dscp = ""
-    return QoSControls(**limits, dscp=dscp or None) if limits or dscp else None
+    dscp = _dscp(annotations.get(_PREFIX + "dscp", ""))
+    return QoSControls(**limits, dscp=dscp) if limits or dscp else None
 
 
 def _of_direction(annotations: Mapping[str, str], direction: str) -> Mapping[str, int]:
@@ -81,9 +79,10 @@ def _quantity(text: str) -> int | None:
     return math.ceil(Fraction(number) * factor)
 
 
-def _is_dscp(text: str) -> bool:
+def _dscp(text: str) -> str | None:
+    """*text* where it is a DSCP, its name in capitals as Calico stores it."""
     try:
         dscp_number(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return text.upper()

@@ -6,7 +6,7 @@ asynchronous iterator. A suite of contract tests runs against every backend.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, NewType, Protocol, Self, TypeAlias
 
@@ -64,6 +64,15 @@ class Delete(NamedTuple):
 
 
 Write: TypeAlias = Put | Delete
+
+
+class Limits(NamedTuple):
+    """What a backend can make atomic: more than this in one transaction is a TooLargeError. None: as much as you like."""
+
+    operations: int | None = None
+    """Of checks, and of writes, counted apart."""
+    size_bytes: int | None = None
+    """Of all keys and values to be put."""
 
 
 # --- watch -----------------------------------------------------------------------------------------------------------------
@@ -136,12 +145,39 @@ class CompactedError(StoreError):
         self.oldest = oldest
 
 
+class ReplacedError(CompactedError):
+    """The store has fewer revisions than it had: it was restored from an old backup, or made anew.
+
+    What is known by its revision is not known any more; list again, and compare values.
+    """
+
+    def __init__(self, revision: int, newest: int) -> None:
+        StoreError.__init__(
+            self, f"the datastore has gone back to revision {newest} from {revision} or later: was it replaced?"
+        )
+        self.revision = revision
+        self.oldest = newest
+
+
 class TooLargeError(StoreError):
     """A value or transaction is beyond the backend's limits."""
 
 
 class UnavailableError(StoreError):
     """The store cannot be reached now; it may answer later."""
+
+
+class AmbiguousWriteError(UnavailableError):
+    """The store was lost while it wrote: whether it did is not known. Read again and plan again."""
+
+
+def refuse_duplicates(writes: Sequence[Write]) -> None:
+    """ValueError if two *writes* of a transaction name one key, whatever the backend would make of it."""
+    seen: set[str] = set()
+    for write in writes:
+        if write.key in seen:
+            raise ValueError(f"two writes of one transaction name {write.key}")
+        seen.add(write.key)
 
 
 # --- the store -------------------------------------------------------------------------------------------------------------
@@ -176,6 +212,10 @@ class Watch(Protocol):
 class Store(Protocol):
     """A datastore backend. ``at_revision`` reads the past; CompactedError if it is no longer kept."""
 
+    @property
+    def limits(self) -> Limits:
+        """Of one transaction."""
+
     def get(self, key: str, *, at_revision: int | None = None) -> Entry:
         """The entry at *key*; NotFoundError."""
 
@@ -183,6 +223,12 @@ class Store(Protocol):
         self, prefix: str, *, limit: int | None = None, after: str | None = None, at_revision: int | None = None
     ) -> Page:
         """Entries whose keys begin with *prefix*: at most *limit* of them, those that sort after *after*."""
+
+    def pages(self, prefix: str, *, at_revision: int | None = None) -> AsyncGenerator[Page, None]:
+        """All of a listing at one revision, in pages of the backend's choice: each a few ms of the event loop's time.
+
+        Between two of them the receiver lets the loop have its turn.
+        """
 
     def create(self, key: str, value: bytes, *, lease: LeaseId | None = None) -> Entry:
         """Put a new key; AlreadyExistsError."""

@@ -18,13 +18,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from random import Random
 from typing import NamedTuple, TypeAlias
 
-from tortie.datastore.store import Changes, CompactedError, Event, Progress, PutEvent, Store, UnavailableError
+from tortie.datastore.store import (
+    Changes,
+    CompactedError,
+    Event,
+    Page,
+    Progress,
+    PutEvent,
+    ReplacedError,
+    Store,
+    UnavailableError,
+)
 from tortie.model.updates import InSync, Update
 
 _log = logging.getLogger(__name__)
-
-_PAGE = 500
-"""Entries listed at a time: a few milliseconds of the event loop's time."""
 
 Batch: TypeAlias = tuple[Update | InSync, ...]
 """Some updates, and at the end an InSync where they complete a state."""
@@ -68,7 +75,7 @@ async def sync(
             return
         except CompactedError as error:
             # Every other follower of this store may list again now as well: hence the wait.
-            follower.upto = None
+            follower.start_over(is_replaced=isinstance(error, ReplacedError))
             problem: Exception = error
         except UnavailableError as error:
             problem = error
@@ -87,6 +94,15 @@ class _Follower:
         """The revision at which each key was last sent."""
         self.upto: int | None = None
         """Everything up to this revision has been sent; None while a listing has to be made or completed."""
+        self._newest = 0
+        """The newest revision that was ever sent."""
+
+    def start_over(self, *, is_replaced: bool) -> None:
+        """List again; where the store *is_replaced*, an equal revision no longer means an equal value."""
+        self.upto = None
+        if is_replaced:
+            self._newest = 0
+            self._known = dict.fromkeys(self._known, 0)
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         if self.upto is None:
@@ -100,7 +116,7 @@ class _Follower:
         try:
             async for item in watch:
                 batch = self._changes(item)
-                self.upto = item.revision
+                self.upto = self._newest = item.revision
                 yield batch
         finally:
             await watch.aclose()
@@ -110,20 +126,25 @@ class _Follower:
         missing = set(self._known)
         revision = None
         for prefix in self._prefixes:
-            after = None
-            while True:
-                page = self._store.list(prefix, limit=_PAGE, after=after, at_revision=revision)
-                revision, after = page.revision, page.after
-                missing.difference_update(entry.key for entry in page.entries)
-                changed = (entry for entry in page.entries if self._known.get(entry.key) != entry.revision)
-                if batch := tuple(self._put(*entry[:3]) for entry in changed):
-                    yield batch
-                if after is None:
-                    break
-                await asyncio.sleep(0)
+            async with contextlib.aclosing(self._store.pages(prefix, at_revision=revision)) as pages:
+                async for page in pages:
+                    if page.revision < self._newest:
+                        self.start_over(is_replaced=True)
+                    revision = self._newest = page.revision
+                    if missing:
+                        missing.difference_update(entry.key for entry in page.entries)
+                    if batch := self._differences(page):
+                        yield batch
+                    await asyncio.sleep(0)
         assert revision is not None, "there is nothing to follow"
         self.upto = revision
         yield (*(self._delete(key, revision) for key in sorted(missing)), InSync(revision))
+
+    def _differences(self, page: Page) -> Batch:
+        known = self._known
+        batch = tuple(Update(*entry[:3]) for entry in page.entries if known.get(entry.key) != entry.revision)
+        known.update((update.key, update.revision) for update in batch)
+        return batch
 
     def _changes(self, item: Changes | Progress) -> Batch:
         events = item.events if isinstance(item, Changes) else ()

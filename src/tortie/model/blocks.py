@@ -107,7 +107,9 @@ def parse_assignment_path(path: str) -> Network | None:
         network = Network.parse(found[1].replace("-", "/"))
     except ValueError:
         return None
-    return network if f"{ASSIGNMENT_PREFIX}ipv{int(network.family)}/block/{found[1]}" == path and "-" in found[1] else None
+    return (
+        network if f"{ASSIGNMENT_PREFIX}ipv{int(network.family)}/block/{found[1]}" == path and "-" in found[1] else None
+    )
 
 
 def decode_owners(value: bytes) -> BlockOwners:

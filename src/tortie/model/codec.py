@@ -16,6 +16,7 @@ from tortie.model.meta import Resource
 from tortie.net import MAC, Address, Network, Port, Protocol
 
 R = TypeVar("R", bound=Resource)
+S = TypeVar("S", bound=msgspec.Struct)
 
 _UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes: wrong type or field, no JSON, a string that is no UTF-8, nested too deeply."""
@@ -58,8 +59,8 @@ def _encode_scalar(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} has no place in a resource")
 
 
-def from_document(document: object, struct: type[R]) -> R:
-    """The resource that *document* describes; InvalidResourceError says which field is wrong."""
+def from_document(document: object, struct: type[S]) -> S:
+    """The resource, or other struct, that *document* describes; InvalidResourceError says which field is wrong."""
     try:
         return msgspec.convert(document, struct, dec_hook=_decode_scalar)
     except msgspec.ValidationError as error:

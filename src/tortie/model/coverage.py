@@ -1,18 +1,19 @@
 """Whether a rule matches everything that another one matches: then the other, coming later, never decides.
 
 Conservative: "no" may also mean that it cannot be seen from the two rules alone. Only what is equal, absent, or a number
-or network within another counts; selectors count by their canonical text.
+or network within another counts; selectors count by the canonical text of what they join by ``&&``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicyEgressRule, ClusterNetworkPolicyIngressRule
 from tortie.model.policy import Action, EntityRule, ICMPFields, Rule, ServiceAccountMatch
-from tortie.net import Network, Port
-from tortie.selectors import normalise
+from tortie.net import ICMP, ICMPV6, Family, Network, Port, Protocol
+from tortie.selectors import SelectorError, normalise, parse
+from tortie.selectors.syntax import And, render
 
 ClusterRule = ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule
 
@@ -37,17 +38,44 @@ def covers(wide: Rule, narrow: Rule) -> bool:
 class _End(NamedTuple):
     """One end of a rule, its selectors read: a policy may have a thousand rules, and each is compared with each."""
 
-    peers: tuple[object, ...]
-    """Which known endpoints are meant: comparable by what selectors mean, not by how they are written."""
+    selector: frozenset[str]
+    """What is asked of known endpoints, each part by its canonical text; empty: the address need not be known."""
+    accounts: frozenset[str]
+    """The same of the service accounts' labels."""
+    names: frozenset[str]
+    """Of service accounts; empty: any."""
+    others: tuple[str, str]
+    """The selectors that only count where they mean the same: which namespaces, and what is left out."""
     limits_peers: bool
     entity: EntityRule
 
     @classmethod
     def of(cls, entity: EntityRule) -> Self:
         accounts = entity.service_accounts or ServiceAccountMatch()
-        texts = (entity.selector, entity.not_selector, entity.namespace_selector, accounts.selector)
-        peers = (*(text and normalise(text) for text in texts), frozenset(accounts.names))
-        return cls(peers, any(peers), entity)
+        selector, of_accounts = _parts(entity.selector), _parts(accounts.selector)
+        others = tuple(text and normalise(text) for text in (entity.namespace_selector, entity.not_selector))
+        limits_peers = any((selector, of_accounts, accounts.names, *others))
+        return cls(selector, of_accounts, frozenset(accounts.names), (others[0], others[1]), limits_peers, entity)
+
+    def covers_peers(self, narrow: _End) -> bool:
+        """Whether all known endpoints that *narrow* means are meant here too."""
+        if not self.limits_peers:
+            return True
+        names = not self.names or (bool(narrow.names) and narrow.names <= self.names)
+        parts = self.selector <= narrow.selector and self.accounts <= narrow.accounts
+        return names and parts and self.others == narrow.others
+
+
+def _parts(text: str) -> frozenset[str]:
+    """What ``&&`` joins in a selector, with ``all()``, which is part of all of them; nothing for the empty text, which asks for nothing."""
+    if not text:
+        return frozenset()
+    try:
+        node = parse(text).node
+    except SelectorError:
+        return frozenset((text,))
+    operands = node.operands if isinstance(node, And) else (node,)
+    return frozenset(("all()", *map(render, operands)))
 
 
 _Ends = tuple[_End, _End]
@@ -55,13 +83,30 @@ _Ends = tuple[_End, _End]
 
 def _covers(wide: Rule, wide_ends: _Ends, narrow: Rule, narrow_ends: _Ends) -> bool:
     return (
-        wide.ip_version in (None, narrow.ip_version)
+        wide.ip_version in (None, *_versions(narrow))
         and _covers_protocols(wide, narrow)
         and _covers_icmp(wide.icmp, narrow.icmp)
         and wide.not_icmp in (None, narrow.not_icmp)
         and wide.http in (None, narrow.http)
         and all(map(_covers_end, wide_ends, narrow_ends))
     )
+
+
+def _versions(rule: Rule) -> frozenset[int]:
+    """The one IP version that *rule* can match, as far as it says; empty where it may be both.
+
+    A network anywhere in a rule limits it to its version, and so does ICMP, which is IPv4's, and ICMPv6.
+    """
+    nets = (net for end in (rule.source, rule.destination) for net in (*end.nets, *end.not_nets))
+    versions = {net.family.value for net in nets}
+    if rule.ip_version is not None:
+        versions.add(rule.ip_version)
+    if rule.protocol is not None and rule.protocol in _ICMP_VERSIONS:
+        versions.add(_ICMP_VERSIONS[rule.protocol])
+    return frozenset(versions if len(versions) == 1 else ())
+
+
+_ICMP_VERSIONS: Mapping[Protocol, int] = {ICMP: Family.V4, ICMPV6: Family.V6}
 
 
 def _covers_protocols(wide: Rule, narrow: Rule) -> bool:
@@ -79,7 +124,7 @@ def _covers_icmp(wide: ICMPFields | None, narrow: ICMPFields | None) -> bool:
 
 
 def _covers_end(wide_end: _End, narrow_end: _End) -> bool:
-    if wide_end.limits_peers and wide_end.peers != narrow_end.peers:
+    if not wide_end.covers_peers(narrow_end):
         return False
     wide, narrow = wide_end.entity, narrow_end.entity
     return (

@@ -1,4 +1,4 @@
-"""What is added to a document when it is stored, and taken away when it is read back.
+"""What is added to a document when it is stored; what is taken away when it is read back is in ``stored``.
 
 ``with_defaults`` is what Calico's client writes into every object of its kinds (libcalico-go's clientv3 and CRD defaults),
 so that both see the same value; Kubernetes objects get nothing. uid and creationTimestamp come in as arguments: nothing
@@ -13,15 +13,14 @@ import msgspec
 
 from tortie.model import kinds
 from tortie.model.checks.policy import BUILT_IN_TIERS
-from tortie.model.codec import Document, decode_document, encode_document, to_document
+from tortie.model.codec import Document, encode_document, to_document
 from tortie.model.felix import STORED_DEFAULTS
 from tortie.model.kinds import Kind
 from tortie.model.meta import Resource
+from tortie.model.stored import NAME_ANNOTATION
 from tortie.net import Family, Network
 
 TIER_LABEL = "projectcalico.org/tier"
-NAME_ANNOTATION = "projectcalico.org/metadata"
-"""Holds a policy's own name, since old versions stored policies under other ones."""
 
 _NEVER_STORED = ("resourceVersion", "selfLink", "generateName")
 
@@ -49,32 +48,6 @@ def for_storage(item: Resource | Document, *, uid: str, creation_timestamp: str)
     metadata = {name: value for name, value in document["metadata"].items() if name not in _NEVER_STORED}
     metadata |= {"uid": uid, "creationTimestamp": creation_timestamp}
     return encode_document({**document, "metadata": metadata})
-
-
-def from_storage(value: bytes, revision: int) -> Document:
-    """The document that users see for a stored *value*: with its revision, without what only the storage needs.
-
-    InvalidResourceError if the value is not a JSON object.
-    """
-    document = decode_document(value)
-    metadata = dict(document.get("metadata") or {})
-    annotations = dict(metadata.get("annotations") or {})
-    own = annotations.pop(NAME_ANNOTATION, None)
-    if own is not None:
-        metadata["name"] = _own_name(own) or metadata.get("name")
-        metadata["annotations"] = annotations
-        if not annotations:
-            del metadata["annotations"]
-    metadata["resourceVersion"] = str(revision)
-    return {**document, "metadata": metadata}
-
-
-def _own_name(annotation: str) -> str | None:
-    try:
-        name = msgspec.json.decode(annotation, type=dict[str, str]).get("name")
-    except msgspec.DecodeError:
-        return None
-    return name or None
 
 
 # --- per kind: each fills in its argument, whose metadata and spec are copies --------------------------------------------------

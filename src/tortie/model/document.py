@@ -49,6 +49,15 @@ class ReadResource(NamedTuple):
     document: Document
     """What to store, before defaults."""
     position: Position
+    source: str
+    node: MappingNode
+    """What was written."""
+
+    def problem(self, path: FieldPath, message: str) -> Problem:
+        """Something to tell about the field at *path*, in its place."""
+        place = locate(self.node, path)
+        text = place.text if isinstance(place, ScalarNode) else ""
+        return Problem(self.source, place.position, path, text, message)
 
 
 class ReadResult(NamedTuple):
@@ -100,10 +109,18 @@ class _Reading:
         elif isinstance(node, SequenceNode):
             for item in node.items:
                 self._root(item)
-        elif (items := _list_items(node)) is not None:
-            self._root(items)
+        elif _is_list(node):
+            self._list(node)
         else:
             self._resource(node)
+
+    def _list(self, node: MappingNode) -> None:
+        items = next((value for key, value in node.entries if key.text.lower() == "items"), None)
+        if isinstance(items, SequenceNode):
+            self._root(items)
+        elif items is None or not is_null(items):
+            place, text = (node, "") if items is None else (items, items.text if isinstance(items, ScalarNode) else "")
+            self._error(place.position, ("items",), text, "expected a list of the resources")
 
     def _resource(self, node: MappingNode) -> None:
         kind = self._kind(node)
@@ -115,11 +132,6 @@ class _Reading:
         self._warnings.extend(self._problems(walk.warnings))
         if not walk.errors:
             self._finish(kind, node, document)
-
-    def _place(self, node: Node, path: FieldPath, message: str) -> Problem:
-        place = locate(node, path)
-        text = place.text if isinstance(place, ScalarNode) else ""
-        return Problem(self._source, place.position, path, text, message)
 
     def _problems(self, findings: Iterable[Finding]) -> Iterator[Problem]:
         return (Problem(self._source, *finding) for finding in findings)
@@ -166,12 +178,13 @@ class _Reading:
         except InvalidResourceError as error:  # a constraint of the declaration that the walk does not know
             self._error(node.position, (), "", str(error))
             return
-        found = list(violations(kind, resource, document))
-        self._errors.extend(self._place(node, path, message) for path, message, _ in found)
+        key = ResourceKey(kind, metadata.get("namespace", ""), metadata["name"])
+        item = ReadResource(key, resource, document, node.position, self._source, node)
+        found = [item.problem(path, message) for path, message, _ in violations(kind, resource, document)]
+        self._errors.extend(found)
         if not found:
-            self._warnings.extend(self._place(node, path, message) for path, message in advice(kind, resource))
-            key = ResourceKey(kind, metadata.get("namespace", ""), metadata["name"])
-            self._resources.append(ReadResource(key, resource, document, node.position))
+            self._warnings.extend(item.problem(path, message) for path, message in advice(kind, resource))
+            self._resources.append(item)
 
 
 def _header(node: MappingNode, field: str) -> ScalarNode | None:
@@ -181,11 +194,10 @@ def _header(node: MappingNode, field: str) -> ScalarNode | None:
     return None
 
 
-def _list_items(node: MappingNode) -> Node | None:
+def _is_list(node: MappingNode) -> bool:
+    """Whether *node* is of kind ``List``, or ``NetworkPolicyList`` and the like; no kind of resource is called so."""
     kind = _header(node, "kind")
-    if kind is None or not kind.text.lower().endswith("list"):
-        return None
-    return next((value for key, value in node.entries if key.text.lower() == "items"), None)
+    return kind is not None and kind.text.lower().endswith("list")
 
 
 @functools.cache

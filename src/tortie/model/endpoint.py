@@ -117,16 +117,22 @@ class HostEndpoint(Resource, frozen=True, kw_only=True, tag="HostEndpoint"):
     """Which interface of which host it is."""
 
 
+class EndpointNameError(ValueError):
+    """An identifier that no endpoint's name can be made of; ``identifier`` is the parameter of ``endpoint_name``."""
+
+    def __init__(self, identifier: str, value: str) -> None:
+        super().__init__(f"{value!r} cannot be part of an endpoint's name: it is empty or begins or ends with '-'")
+        self.identifier = identifier
+
+
 def endpoint_name(node: str, orchestrator: str, workload: str, endpoint: str) -> str:
     """The resource name of an endpoint: its segments joined by ``-``, with every ``-`` inside one doubled.
 
-    For ``k8s`` *workload* is the pod's name, for ``cni`` the container id. ValueError for a segment that is empty or
+    For ``k8s`` *workload* is the pod's name, for ``cni`` the container id. EndpointNameError for a segment that is empty or
     begins or ends with ``-``.
     """
-    segments = (node, orchestrator, workload, endpoint)
-    for segment in segments:
+    segments = {"node": node, "orchestrator": orchestrator, "workload": workload, "endpoint": endpoint}
+    for identifier, segment in segments.items():
         if not segment or segment[0] == "-" or segment[-1] == "-":
-            raise ValueError(
-                f"{segment!r} cannot be part of an endpoint's name: it is empty or begins or ends with '-'"
-            )
-    return "-".join(segment.replace("-", "--") for segment in segments)
+            raise EndpointNameError(identifier, segment)
+    return "-".join(segment.replace("-", "--") for segment in segments.values())

@@ -66,7 +66,7 @@ class ProtoPort(Value, frozen=True, kw_only=True, omit_defaults=False):
     """A port that stays open whatever policy says."""
 
     protocol: str = ""
-    """TCP, UDP or SCTP, in any case; empty: TCP."""
+    """TCP or UDP, in any case; empty: TCP."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535, extra={"written": "a port 0-65535"})]
     """The port's number."""
     net: str = ""

@@ -7,27 +7,22 @@ the API server, under ``/tortie/kubernetes/<plural>/[<namespace>/]<name>``.
 
 from __future__ import annotations
 
+import functools
+import importlib
 from typing import NamedTuple
 
-from tortie.model import (
-    bgp,
-    configuration,
-    endpoint,
-    felix,
-    ipam,
-    kubernetes,
-    kubernetes_cluster_policy,
-    kubernetes_endpointslice,
-    nodestatus,
-    policy,
-    sets,
-    staged,
-    topology,
-)
 from tortie.model.meta import CALICO, Resource
 
 CALICO_PREFIX = "/calico/resources/v3/projectcalico.org/"
 KUBERNETES_PREFIX = "/tortie/kubernetes/"
+
+
+@functools.cache
+def _load(declaration: str) -> type[Resource]:
+    module, _, name = declaration.rpartition(".")
+    struct: type[Resource] = getattr(importlib.import_module(f"tortie.model.{module}"), name)
+    assert issubclass(struct, Resource)
+    return struct
 
 
 class Kind(NamedTuple):
@@ -36,9 +31,15 @@ class Kind(NamedTuple):
     name: str
     api_version: str
     plural: str
-    struct: type[Resource]
+    declaration: str
+    """Module and class below ``tortie.model``: it is loaded when it is first asked for, since most commands need few of them."""
     namespaced: bool
     short_names: tuple[str, ...] = ()
+
+    @property
+    def struct(self) -> type[Resource]:
+        """The kind's declaration."""
+        return _load(self.declaration)
 
     @property
     def prefix(self) -> str:
@@ -68,92 +69,92 @@ class ResourceKey(NamedTuple):
         return f"{self.kind.name} {self.namespace}/{self.name}" if self.namespace else f"{self.kind.name} {self.name}"
 
 
-TIER = Kind("Tier", CALICO, "tiers", policy.Tier, namespaced=False)
-PROFILE = Kind("Profile", CALICO, "profiles", policy.Profile, namespaced=False)
+TIER = Kind("Tier", CALICO, "tiers", "policy.Tier", namespaced=False)
+PROFILE = Kind("Profile", CALICO, "profiles", "policy.Profile", namespaced=False)
 NETWORK_POLICY = Kind(
-    "NetworkPolicy", CALICO, "networkpolicies", policy.NetworkPolicy, namespaced=True,
+    "NetworkPolicy", CALICO, "networkpolicies", "policy.NetworkPolicy", namespaced=True,
     short_names=("cnp", "caliconetworkpolicy"),
 )  # fmt: skip
 GLOBAL_NETWORK_POLICY = Kind(
-    "GlobalNetworkPolicy", CALICO, "globalnetworkpolicies", policy.GlobalNetworkPolicy, namespaced=False,
+    "GlobalNetworkPolicy", CALICO, "globalnetworkpolicies", "policy.GlobalNetworkPolicy", namespaced=False,
     short_names=("gnp", "cgnp"),
 )  # fmt: skip
 WORKLOAD_ENDPOINT = Kind(
-    "WorkloadEndpoint", CALICO, "workloadendpoints", endpoint.WorkloadEndpoint, namespaced=True,
+    "WorkloadEndpoint", CALICO, "workloadendpoints", "endpoint.WorkloadEndpoint", namespaced=True,
     short_names=("wep", "weps"),
 )  # fmt: skip
 HOST_ENDPOINT = Kind(
-    "HostEndpoint", CALICO, "hostendpoints", endpoint.HostEndpoint, namespaced=False, short_names=("hep", "heps")
+    "HostEndpoint", CALICO, "hostendpoints", "endpoint.HostEndpoint", namespaced=False, short_names=("hep", "heps")
 )
 NETWORK_SET = Kind(
-    "NetworkSet", CALICO, "networksets", sets.NetworkSet, namespaced=True, short_names=("netset", "netsets")
+    "NetworkSet", CALICO, "networksets", "sets.NetworkSet", namespaced=True, short_names=("netset", "netsets")
 )
 GLOBAL_NETWORK_SET = Kind(
-    "GlobalNetworkSet", CALICO, "globalnetworksets", sets.GlobalNetworkSet, namespaced=False,
+    "GlobalNetworkSet", CALICO, "globalnetworksets", "sets.GlobalNetworkSet", namespaced=False,
     short_names=("gns", "gnetsets"),
 )  # fmt: skip
 STAGED_NETWORK_POLICY = Kind(
-    "StagedNetworkPolicy", CALICO, "stagednetworkpolicies", staged.StagedNetworkPolicy, namespaced=True,
+    "StagedNetworkPolicy", CALICO, "stagednetworkpolicies", "staged.StagedNetworkPolicy", namespaced=True,
     short_names=("snp", "snps"),
 )  # fmt: skip
 STAGED_GLOBAL_NETWORK_POLICY = Kind(
-    "StagedGlobalNetworkPolicy", CALICO, "stagedglobalnetworkpolicies", staged.StagedGlobalNetworkPolicy, namespaced=False,
+    "StagedGlobalNetworkPolicy", CALICO, "stagedglobalnetworkpolicies", "staged.StagedGlobalNetworkPolicy", namespaced=False,
     short_names=("sgnp", "sgnps"),
 )  # fmt: skip
 STAGED_KUBERNETES_NETWORK_POLICY = Kind(
-    "StagedKubernetesNetworkPolicy", CALICO, "stagedkubernetesnetworkpolicies", staged.StagedKubernetesNetworkPolicy,
+    "StagedKubernetesNetworkPolicy", CALICO, "stagedkubernetesnetworkpolicies", "staged.StagedKubernetesNetworkPolicy",
     namespaced=True, short_names=("sknp", "skpol", "skpols", "stagedkubernetespolicy", "stagedkubernetespolicies"),
 )  # fmt: skip
-NODE = Kind("Node", CALICO, "nodes", topology.Node, namespaced=False, short_names=("no", "nos"))
+NODE = Kind("Node", CALICO, "nodes", "topology.Node", namespaced=False, short_names=("no", "nos"))
 IP_POOL = Kind(
-    "IPPool", CALICO, "ippools", topology.IPPool, namespaced=False, short_names=("ipp", "ipps", "pool", "pools")
+    "IPPool", CALICO, "ippools", "ipam.IPPool", namespaced=False, short_names=("ipp", "ipps", "pool", "pools")
 )
 BGP_CONFIGURATION = Kind(
-    "BGPConfiguration", CALICO, "bgpconfigurations", topology.BGPConfiguration, namespaced=False,
+    "BGPConfiguration", CALICO, "bgpconfigurations", "bgp.BGPConfiguration", namespaced=False,
     short_names=("bgpconfig", "bgpconfigs"),
 )  # fmt: skip
-BGP_PEER = Kind("BGPPeer", CALICO, "bgppeers", topology.BGPPeer, namespaced=False)
-BGP_FILTER = Kind("BGPFilter", CALICO, "bgpfilters", bgp.BGPFilter, namespaced=False)
-IP_RESERVATION = Kind("IPReservation", CALICO, "ipreservations", ipam.IPReservation, namespaced=False)
+BGP_PEER = Kind("BGPPeer", CALICO, "bgppeers", "bgp.BGPPeer", namespaced=False)
+BGP_FILTER = Kind("BGPFilter", CALICO, "bgpfilters", "bgp.BGPFilter", namespaced=False)
+IP_RESERVATION = Kind("IPReservation", CALICO, "ipreservations", "ipam.IPReservation", namespaced=False)
 IPAM_CONFIGURATION = Kind(
-    "IPAMConfiguration", CALICO, "ipamconfigurations", ipam.IPAMConfiguration, namespaced=False,
+    "IPAMConfiguration", CALICO, "ipamconfigurations", "ipam.IPAMConfiguration", namespaced=False,
     short_names=("ipamconfig", "ipamconfigs"),
 )  # fmt: skip
 BLOCK_AFFINITY = Kind(
-    "BlockAffinity", CALICO, "blockaffinities", ipam.BlockAffinityResource, namespaced=False,
+    "BlockAffinity", CALICO, "blockaffinities", "ipam.BlockAffinityResource", namespaced=False,
     short_names=("affinity", "affinities"),
 )  # fmt: skip
 CALICO_NODE_STATUS = Kind(
-    "CalicoNodeStatus", CALICO, "caliconodestatuses", nodestatus.CalicoNodeStatus, namespaced=False
+    "CalicoNodeStatus", CALICO, "caliconodestatuses", "nodestatus.CalicoNodeStatus", namespaced=False
 )
 FELIX_CONFIGURATION = Kind(
-    "FelixConfiguration", CALICO, "felixconfigurations", felix.FelixConfiguration, namespaced=False,
+    "FelixConfiguration", CALICO, "felixconfigurations", "felix.FelixConfiguration", namespaced=False,
     short_names=("felixconfig", "felixconfigs"),
 )  # fmt: skip
 KUBE_CONTROLLERS_CONFIGURATION = Kind(
-    "KubeControllersConfiguration", CALICO, "kubecontrollersconfigurations", configuration.KubeControllersConfiguration,
+    "KubeControllersConfiguration", CALICO, "kubecontrollersconfigurations", "configuration.KubeControllersConfiguration",
     namespaced=False, short_names=("kcc", "kccs"),
 )  # fmt: skip
 CLUSTER_INFORMATION = Kind(
-    "ClusterInformation", CALICO, "clusterinformations", topology.ClusterInformation, namespaced=False,
+    "ClusterInformation", CALICO, "clusterinformations", "configuration.ClusterInformation", namespaced=False,
     short_names=("clusterinfo", "clusterinfos"),
 )  # fmt: skip
 K8S_NETWORK_POLICY = Kind(
-    "NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", kubernetes.NetworkPolicy, namespaced=True,
+    "NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", "kubernetes.NetworkPolicy", namespaced=True,
     short_names=("netpol", "knp"),
 )  # fmt: skip
-NAMESPACE = Kind("Namespace", "v1", "namespaces", kubernetes.Namespace, namespaced=False, short_names=("ns",))
-POD = Kind("Pod", "v1", "pods", kubernetes.Pod, namespaced=True, short_names=("po",))
-SERVICE = Kind("Service", "v1", "services", kubernetes.Service, namespaced=True, short_names=("svc",))
+NAMESPACE = Kind("Namespace", "v1", "namespaces", "kubernetes.Namespace", namespaced=False, short_names=("ns",))
+POD = Kind("Pod", "v1", "pods", "kubernetes.Pod", namespaced=True, short_names=("po",))
+SERVICE = Kind("Service", "v1", "services", "kubernetes.Service", namespaced=True, short_names=("svc",))
 SERVICE_ACCOUNT = Kind(
-    "ServiceAccount", "v1", "serviceaccounts", kubernetes.ServiceAccount, namespaced=True, short_names=("sa",)
+    "ServiceAccount", "v1", "serviceaccounts", "kubernetes.ServiceAccount", namespaced=True, short_names=("sa",)
 )
 ENDPOINT_SLICE = Kind(
-    "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", kubernetes_endpointslice.EndpointSlice, namespaced=True
+    "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", "kubernetes_endpointslice.EndpointSlice", namespaced=True
 )
 CLUSTER_NETWORK_POLICY = Kind(
     "ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies",
-    kubernetes_cluster_policy.ClusterNetworkPolicy, namespaced=False, short_names=("cnp",),
+    "kubernetes_cluster_policy.ClusterNetworkPolicy", namespaced=False, short_names=("cnp",),
 )  # fmt: skip
 
 KINDS: tuple[Kind, ...] = (
@@ -189,13 +190,18 @@ KINDS: tuple[Kind, ...] = (
     CLUSTER_NETWORK_POLICY,
 )
 
-_BY_TYPE = {kind.struct: kind for kind in KINDS}
+_BY_DECLARATION = {kind.declaration: kind for kind in KINDS}
 _BY_PREFIX = {kind.prefix: kind for kind in KINDS}
 
 
 def kind_of(resource: Resource) -> Kind:
     """The kind that declares *resource*'s type."""
-    return _BY_TYPE[type(resource)]
+    return _declared_by(type(resource))
+
+
+@functools.cache
+def _declared_by(struct: type[Resource]) -> Kind:
+    return _BY_DECLARATION[f"{struct.__module__.removeprefix('tortie.model.')}.{struct.__name__}"]
 
 
 def find_kind(name: str, api_version: str | None = None) -> Kind | None:

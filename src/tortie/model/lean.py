@@ -77,7 +77,6 @@ class LeanEndpoint(NamedTuple):
     """What is needed of an endpoint on another host. Equal labels, profiles and ports are mostly one value."""
 
     node: str
-    namespace: str
     labels: Mapping[str, str]
     """As written, valid."""
     orchestrator: str
@@ -101,12 +100,14 @@ _profiles = msgspec.json.Decoder(_Profile)
 _UNUSUAL = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 
 
-def lean_endpoint(value: bytes) -> LeanEndpoint | None:
-    """What a stored WorkloadEndpoint says, if it is a usual one."""
+def lean_endpoint(name: str, namespace: str, value: bytes) -> LeanEndpoint | None:
+    """What a stored WorkloadEndpoint says, if it is a usual one, under the key of its name."""
     try:
         document = _endpoints.decode(value)
         metadata, spec = document.metadata, document.spec
-        if metadata.name != endpoint_name(spec.node, spec.orchestrator, spec.pod, spec.endpoint):
+        if metadata.name != name or metadata.namespace != namespace:
+            return None
+        if name != endpoint_name(spec.node, spec.orchestrator, spec.pod, spec.endpoint):
             return None
         if spec.mac is not None and not MAC.is_text(spec.mac):
             return None
@@ -118,20 +119,18 @@ def lean_endpoint(value: bytes) -> LeanEndpoint | None:
         return None
     if not (_is_named(metadata) and is_interface_name(spec.interface_name)):
         return None
-    return LeanEndpoint(
-        spec.node, metadata.namespace, labels, spec.orchestrator, spec.service_account_name, networks, profiles, ports
-    )
+    return LeanEndpoint(spec.node, labels, spec.orchestrator, spec.service_account_name, networks, profiles, ports)
 
 
-def lean_profile(value: bytes) -> LeanProfile | None:
-    """What a stored Profile says, if it is a usual one."""
+def lean_profile(name: str, value: bytes) -> LeanProfile | None:
+    """What a stored Profile says, if it is a usual one, under the key of its name."""
     try:
         document = _profiles.decode(value)
         ingress, egress = _rules(bytes(document.spec.ingress), bytes(document.spec.egress))
         _labels(bytes(document.metadata.labels))
     except _UNUSUAL:
         return None
-    if not _is_named(document.metadata):
+    if document.metadata.name != name or document.metadata.namespace or not _is_named(document.metadata):
         return None
     return LeanProfile(document.spec.labels_to_apply, ingress, egress)
 

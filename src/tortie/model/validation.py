@@ -50,7 +50,7 @@ from tortie.model.checks.violation import Check, Violation, under
 from tortie.model.codec import Document, InvalidResourceError, decode
 from tortie.model.fieldpath import path_text
 from tortie.model.kinds import Kind, ResourceKey
-from tortie.model.meta import Resource
+from tortie.model.meta import ObjectMeta, Resource
 
 __all__ = ["Violation", "change_violations", "stored_resource", "violations"]
 
@@ -146,7 +146,15 @@ def stored_resource(key: ResourceKey, value: bytes) -> Resource:
     What is only too long or too many is no reason to do without a policy that is in force: it was for the door to refuse.
     """
     resource = decode(value, key.kind.struct)
+    _refuse_other_name(key, resource.metadata)
     found = [violation for violation in _of_resource(key.kind, resource) if not violation.at_door_only]
     if found:
         raise InvalidResourceError("; ".join(f"{path_text(path)}: {message}" for path, message, _ in found))
     return resource
+
+
+def _refuse_other_name(key: ResourceKey, metadata: ObjectMeta) -> None:
+    """A value under another's key would be enforced under a name that nobody could find it by."""
+    for field, found, wanted in (("name", metadata.name, key.name), ("namespace", metadata.namespace, key.namespace)):
+        if found != wanted:
+            raise InvalidResourceError(f"metadata.{field}: {found!r} is not that of its key, which is {wanted!r}")

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import msgspec.inspect as mi
 
 from tortie.model import kubernetes, kubernetes_cluster_policy, kubernetes_endpointslice, meta, policy, staged
@@ -67,6 +68,13 @@ type_info = functools.cache(mi.type_info)
 """A kind's declaration as msgspec describes it."""
 
 
+def choices(declared: mi.Type) -> tuple[mi.Type, ...]:
+    """What a value of type *declared* may be where it is there: the members of a union but for null, or the type itself."""
+    if isinstance(declared, mi.UnionType):
+        return tuple(choice for choice in declared.types if not isinstance(choice, mi.NoneType))
+    return (declared,)
+
+
 def undeclared_fields(struct: type) -> frozenset[str] | None:
     """The fields that *struct* keeps as they are, though it does not declare them; None: any."""
     return None if struct in _OPEN else _KEPT.get(struct, frozenset())
@@ -88,6 +96,12 @@ class Walk:
         document = {"kind": wanted.tag, **self._fields(wanted, node, ())}
         document["apiVersion"] = next(field.default for field in wanted.fields if field.name == "api_version")
         return document
+
+    def struct(self, struct: type[msgspec.Struct], node: MappingNode) -> dict[str, Any]:
+        """The same for a struct that is no kind, such as a program's settings: its fields, as they were written."""
+        wanted = type_info(struct)
+        assert isinstance(wanted, mi.StructType)
+        return self._fields(wanted, node, ())
 
     def _error(self, node: Node, path: FieldPath, message: str) -> _Absent:
         text = node.text if isinstance(node, ScalarNode) else ""
@@ -186,15 +200,15 @@ class Walk:
 
     def _union(self, wanted: mi.UnionType, node: Node, path: FieldPath) -> Any:
         """``X | None``, where null never comes to here, or a number or text, or a switch or text, whichever was written."""
-        choices = [choice for choice in wanted.types if not isinstance(choice, mi.NoneType)]
-        if len(choices) == 1:
-            return self._value(choices[0], node, path)
-        if isinstance(choices[0], mi.BoolType):
+        first, *others = choices(wanted)
+        if not others:
+            return self._value(first, node, path)
+        if isinstance(first, mi.BoolType):
             plain = isinstance(node, ScalarNode) and isinstance(_resolved(node), bool)
-            return self._value(choices[0] if plain else choices[1], node, path)
-        assert isinstance(choices[0], mi.IntType)
+            return self._value(first if plain else others[0], node, path)
+        assert isinstance(first, mi.IntType)
         number = isinstance(node, ScalarNode) and as_integer(_resolved(node)) is not None
-        return self._value(choices[0] if number else mi.StrType(), node, path)
+        return self._value(first if number else mi.StrType(), node, path)
 
     # --- scalars -------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ _INTEGERS = (
     (re.compile(r"[-+]?0[bB][01]+"), 2),
 )
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_MOST_DIGITS = 67
+"""Of a whole number of 64 bits: two letters that tell its base, a sign, and its bits."""
 _INT64, _UINT64 = -(1 << 63), (1 << 64) - 1
 
 
@@ -53,14 +55,21 @@ def _by_look(text: str) -> ScalarValue:
     if text in _WORDS:
         return _WORDS[text]
     digits = text.replace("_", "") if text[0] in "+-.0123456789" else text
-    for pattern, base in _INTEGERS:
-        if pattern.fullmatch(digits):
-            number = int(re.sub("0[oO]", "0", digits) if base == 8 else digits, base)
-            return number if _INT64 <= number <= _UINT64 else float(number)
+    number = _integer(digits)
+    if number is not None and _INT64 <= number <= _UINT64:
+        return number
     if _FLOAT.fullmatch(digits):
         value = float(digits)
         return text if math.isinf(value) else value  # 1e400 is beyond a number, so it is text
     return text
+
+
+def _integer(digits: str) -> int | None:
+    """The whole number that *digits* spell; None also for one of more digits than 64 bits have."""
+    for pattern, base in _INTEGERS:
+        if len(digits) <= _MOST_DIGITS and pattern.fullmatch(digits):
+            return int(re.sub("0[oO]", "0", digits) if base == 8 else digits, base)
+    return None
 
 
 def _binary(text: str) -> str:

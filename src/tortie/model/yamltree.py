@@ -98,7 +98,7 @@ def documents(text: str) -> Iterator[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
-        raise YAMLSyntaxError(position, _sentence(error)) from error
+        raise YAMLSyntaxError(position, _sentence(error, _character_at(text, position))) from error
     except yaml.reader.ReaderError as error:
         raise YAMLSyntaxError(
             _control_character(text), f"a character that YAML does not allow: {error.reason}"
@@ -196,7 +196,15 @@ def _merge_entries(value: Node) -> Iterator[tuple[ScalarNode, Node]]:
         yield from source.entries
 
 
-def _sentence(error: yaml.MarkedYAMLError) -> str:
+def _character_at(text: str, position: Position) -> str:
+    """Lines end as YAML 1.1 has it, which is as ``splitlines`` has it but for a few controls that YAML forbids."""
+    lines = text.splitlines()[position.line - 1 : position.line]
+    return lines[0][position.column - 1 : position.column] if lines else ""
+
+
+def _sentence(error: yaml.MarkedYAMLError, character: str) -> str:
+    if character == "\t":
+        return "a tab; YAML is indented with spaces"
     parts = [part for part in (error.problem, error.context) if part]
     return ", ".join(parts) or "not YAML"
 

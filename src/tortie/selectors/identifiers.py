@@ -24,12 +24,16 @@ def length_limited_id(prefix: str, suffix: str, max_len: int) -> str:
     """*prefix* and *suffix* where they fit in *max_len*, else the prefix, ``_`` and as much of the suffix's hash as fits.
 
     A suffix that fits exactly but begins with ``_`` is hashed too, for it could be mistaken for a hash. An empty suffix
-    counts as ``_``.
+    counts as ``_``. ValueError where what must be hashed leaves no room for a character of the hash.
     """
     suffix = suffix or "_"
     whole = prefix + suffix
     if len(whole) < max_len or (len(whole) == max_len and not suffix.startswith("_")):
         return whole
+    if max_len < len(prefix) + 2:
+        raise ValueError(
+            f"{max_len} characters leave no room for a hash after {prefix!r}; expected {len(prefix) + 2} or more"
+        )
     hashed = _base64url(hashlib.sha256(suffix.encode()).digest())
     return f"{prefix}_{hashed}"[:max_len]
 

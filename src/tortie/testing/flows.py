@@ -146,7 +146,9 @@ class Traffic:
 
     def _address(self, rule: Rule | None, end: str, family: Family) -> Address:
         known = [address for address in self._known if address.family is family]
-        meant = [address for address in known if self._is_meant(getattr(rule, end), address)] if rule is not None else []
+        meant = (
+            [address for address in known if self._is_meant(getattr(rule, end), address)] if rule is not None else []
+        )
         return self._rng.choice(meant or known)
 
     def _is_meant(self, peer: EntityRule, address: Address) -> bool:

@@ -122,7 +122,9 @@ def test_a_rule_about_http_requests_is_its_other_criteria(action):
 
 
 def test_a_service_at_the_source_and_its_packets_ports_must_both_match():
-    rule = only({"action": "Allow", "protocol": "TCP", "source": {"services": {"name": "s", "namespace": "ns"}, "ports": [80]}})
+    rule = only(
+        {"action": "Allow", "protocol": "TCP", "source": {"services": {"name": "s", "namespace": "ns"}, "ports": [80]}}
+    )
     assert (len(rule.source.sets), rule.source.port_sets, rule.source.ports) == (1, (), (PortRange(80, 80),))
 
 

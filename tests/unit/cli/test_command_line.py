@@ -19,7 +19,6 @@ from tortie.cli import logs
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError, in_one_sentence
 from tortie.cli.main import COMMANDS, Source, cli, main
-from tortie.cli.settings import SYSTEM_STORE, Settings, default_store
 from tortie.datastore.store import UnavailableError
 
 Tortie = Callable[..., Result]
@@ -68,9 +67,8 @@ def test_python_m_tortie_is_the_command() -> None:
     ("arguments", "status", "message"),
     [
         (["frobnicate"], 2, "No such command 'frobnicate'"),
-        (["get"], 2, "Missing argument 'KIND'"),
-        (["--datastore", "etcd://localhost", "get", "pods"], 1, "Error: etcd://localhost: etcd is not supported yet; use sqlite:///PATH or lab://NAME\n"),
-        (["--datastore", "postgres://x", "get", "pods"], 1, "Error: 'postgres://x' does not name a datastore; expected sqlite:///PATH or lab://NAME\n"),
+        (["get"], 2, "what is to be shown? Give KIND, or -f FILE; not both"),
+        (["--datastore", "postgres://x", "get", "pods"], 1, "Error: --datastore: 'postgres://x' does not name a datastore; expected sqlite:///PATH"),
         (["--datastore", "sqlite:///no/such/file.db", "get", "pods"], 1, "Error: the datastore: "),
         (["--datastore", "sqlite:///x", "--lab", "y", "get", "pods"], 2, "--datastore and --lab exclude each other"),
         (["--lab", "no-such-lab", "get", "pods"], 1, "Error: "),
@@ -113,31 +111,6 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about() -> None:
 
 
 # --- the datastore ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("settings", "environment", "url"),
-    [
-        (Settings(datastore="sqlite:///a"), {"TORTIE_DATASTORE": "sqlite:///b"}, "sqlite:///a"),
-        (Settings(lab="l"), {"TORTIE_DATASTORE": "sqlite:///b"}, "lab://l"),
-        (Settings(), {"TORTIE_DATASTORE": "sqlite:///b", "TORTIE_LAB": "c"}, "sqlite:///b"),
-        (Settings(), {"TORTIE_LAB": "c"}, "lab://c"),
-        (Settings(lab="l").over("sqlite:///d", None), {}, "sqlite:///d"),
-        (Settings(lab="l").over(None, None), {}, "lab://l"),
-    ],
-)
-def test_options_come_before_the_environment(settings: Settings, environment: dict[str, str], url: str) -> None:
-    assert settings.url(environment) == url
-
-
-def test_everybody_has_a_datastore(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert default_store({}) == SYSTEM_STORE
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("HOME", "/home/me")
-    assert default_store({}) == Path("/home/me/.local/state/tortie/tortie.db")
-    assert default_store({"XDG_STATE_HOME": "/state"}) == Path("/state/tortie/tortie.db")
-    assert Settings().url({"XDG_STATE_HOME": "/a b%"}) == "sqlite:///a%20b%25/tortie/tortie.db"
 
 
 def test_the_datastore_may_also_be_named_after_the_command(tortie: Tortie, tmp_path: Path) -> None:

@@ -105,3 +105,8 @@ def test_a_pod_on_a_node_is_its_endpoint(tortie: Tortie) -> None:
     assert (endpoint["kind"], endpoint["metadata"]["name"]) == ("WorkloadEndpoint", "n1-k8s-p-eth0")
     printed = tortie("convert", "-f", "-", stdin=json.dumps({**pod, "metadata": {"name": "p"}})).stdout
     assert "resourceVersion" not in printed
+
+
+def test_a_line_that_is_no_object_of_a_kind_says_what_was_expected(tortie: Tortie) -> None:
+    lines = tortie("convert", "--jsonl", stdin='{}\n{"kind": 7, "apiVersion": []}\n').stdout.splitlines()
+    assert lines == ['{"error":"expected an object with apiVersion and kind"}'] * 2

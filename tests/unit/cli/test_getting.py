@@ -11,8 +11,8 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tortie.cli import output
-from tortie.cli.resources import resolve_kind
+from tortie.cli.naming import resolve_kind
+from tortie.cli.yamltext import yaml_text
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.model import kinds
 from tortie.model.document import read
@@ -127,7 +127,7 @@ def test_wrong_usage_is_status_2(tortie: Tortie, store: SQLiteStore, arguments: 
 )
 def test_printed_yaml_reads_back_as_it_was(text: str) -> None:
     document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": {"k": text}}, "spec": {}}
-    printed = output.yaml_text(document)
+    printed = yaml_text(document)
     result = read(printed)
     assert [str(error) for error in result.errors] == []
     assert result.resources[0].document["metadata"]["annotations"] == {"k": text}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+from click.testing import Result
 
-from conftest import Tortie
+Tortie = Callable[..., Result]
 
 TIER = "{apiVersion: projectcalico.org/v3, kind: Tier, metadata: {name: sec}, spec: {order: 1}}"
 STAGED = (

@@ -140,6 +140,15 @@ def test_what_cannot_be_read_is_one_sentence(
     assert message in tortie(*arguments, status=status).stderr
 
 
+def test_a_file_that_is_no_text_is_an_error_among_the_others(tortie: Tortie, folder: Path) -> None:
+    (folder / "latin.yaml").write_bytes(GOOD.encode() + "# ä\n# é".encode("latin-1"))
+    report = json.loads(tortie("validate", ".", "-o", "json", status=1).stdout)
+    assert [(error["file"], error["line"], error["column"]) for error in report["errors"]] == [
+        ("bad.yaml", 3, 24),
+        ("latin.yaml", 4, 3),
+    ]
+
+
 def test_a_directory_without_files_does_not_pass(tortie: Tortie, tmp_path: Path) -> None:
     assert "there are no .yaml" in tortie("validate", str(tmp_path), status=1).stderr
 
@@ -183,6 +192,13 @@ def test_warnings_do_not_make_a_line_invalid(tortie: Tortie) -> None:
 def test_any_text_of_json_is_read(tortie: Tortie) -> None:
     odd = '"\\ud83d\\ude00\\u0000\\/"'
     assert answers(tortie, "validate", namespace(annotations={"k": "v"}).replace('"v"', odd)) == [VALID]
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x85", "\u2028", "\ufeff"], ids=ascii)
+def test_what_yaml_would_not_read_is_read_as_json_has_it(tortie: Tortie, character: str) -> None:
+    assert answers(tortie, "validate", namespace(annotations={"k": "v"}).replace('"v"', f'"{character}"')) == [VALID]
+    (wrong,) = answers(tortie, "validate", namespace().replace('"x"', f'"{character}"'))
+    assert repr(character) in wrong["errors"][0]["message"]
 
 
 def test_a_key_given_twice_is_seen(tortie: Tortie) -> None:

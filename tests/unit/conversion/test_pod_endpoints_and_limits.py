@@ -75,7 +75,8 @@ def test_an_address_that_is_none_is_an_error() -> None:
         pytest.param({"egressMaxConnections": "80P"}, {"egress_max_connections": 2**32 - 1}, id="too many"),
         pytest.param({"ingressBandwidth": "1M", "ingressBurst": "2M"}, {"ingress_bandwidth": 10**6, "ingress_burst": 2 * 10**6}, id="burst"),
         pytest.param({"ingressBandwidth": "1M", "ingressPeakrate": "1M"}, {"ingress_bandwidth": 10**6}, id="a peak that is none"),
-        pytest.param({"dscp": "ef"}, {"dscp": "ef"}, id="DSCP"),
+        pytest.param({"dscp": "ef"}, {"dscp": "EF"}, id="DSCP by name, in capitals"),
+        pytest.param({"dscp": "46"}, {"dscp": "46"}, id="DSCP by number"),
     ],
 )  # fmt: skip
 def test_limits_are_read_and_held_in_range(annotations: dict[str, str], limits: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tortie.datastore.doorbell import Doorbell, Listener
+from tortie.datastore.doorbell import Doorbell
+from tortie.datastore.listener import Listener
 
 
 def test_a_ring_is_heard_by_every_listener(tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tortie.datastore.sqlite import SQLiteStore, database, history
+from tortie.datastore.sqlite import Retention, SQLiteStore, database, history, mounts
 from tortie.datastore.store import CompactedError, Entry, NotFoundError, StoreError, UnavailableError
 
 
@@ -82,8 +84,8 @@ def test_commits_are_synced_to_disk(path: Path) -> None:
 
 
 def test_a_newer_format_is_refused(path: Path, connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StoreError, match=r"newer Tortie \(format 2; this one reads up to 1\): upgrade"):
+    connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(StoreError, match=r"newer Tortie \(format 3; this one reads up to 2\): upgrade"):
         SQLiteStore.open(path)
 
 
@@ -152,7 +154,8 @@ def oldest_revision(path: Path) -> int:
 
 def test_a_retention_bounds_the_history(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tortie.datastore.sqlite.change._COMPACTION_STEP", 8)
-    with SQLiteStore.open(path, retention=10) as store:
+    with SQLiteStore.open(path) as store:
+        store.set_retention(Retention(revisions=10))
         first = store.apply("/kept", b"")
         for number in range(40):
             written = store.apply("/a", str(number).encode())
@@ -180,9 +183,77 @@ def test_a_lowered_retention_is_reached_step_by_step(path: Path, monkeypatch: py
     with SQLiteStore.open(path) as store:
         for _ in range(40):
             store.apply("/a", b"")
-    with SQLiteStore.open(path, retention=0) as store:
+    with SQLiteStore.open(path) as store:
+        store.set_retention(Retention(revisions=0))
         kept = [store.apply("/a", b"").revision - oldest_revision(path) for _ in range(4)]
     assert kept == [42 - 17, 43 - 33, 0, 1]
+
+
+def test_what_is_older_than_a_store_keeps_is_forgotten_by_the_next_write(path: Path) -> None:
+    now = 1_000_000.0
+    with SQLiteStore.open(path, wall_clock=lambda: now) as store:
+        store.set_retention(Retention(age_s=3600))
+        old = [store.apply("/a", b"%d" % number) for number in range(3)]
+        kept = store.apply("/kept", b"")
+        now += 3500
+        middle = store.apply("/a", b"middle")
+        assert store.get("/a", at_revision=old[0].revision) == old[0]
+        now += 200
+        store.apply("/a", b"new")
+        assert store.oldest_revision() == old[0].revision  # known to be old enough: nothing before it
+        now += 3600
+        store.apply("/a", b"newest")
+        assert store.oldest_revision() > middle.revision
+        assert store.list("").entries[1] == kept
+        with pytest.raises(CompactedError):
+            store.get("/a", at_revision=middle.revision)
+
+
+def test_a_clock_that_is_set_back_forgets_nothing_early(path: Path) -> None:
+    now = 1_000_000.0
+    with SQLiteStore.open(path, wall_clock=lambda: now) as store:
+        first = store.apply("/a", b"1")
+        now -= 500_000
+        for _ in range(3):
+            store.apply("/a", b"2")
+            now += 3600
+        assert store.get("/a", at_revision=first.revision) == first
+
+
+def test_how_much_of_the_past_is_kept_is_the_stores_own(path: Path) -> None:
+    with SQLiteStore.open(path) as store, SQLiteStore.open(path) as other:
+        assert other.retention() == Retention(10_000, 24 * 3600)
+        store.set_retention(Retention(5, 60))
+        assert other.retention() == Retention(5, 60)
+
+
+@pytest.mark.parametrize("name", ["nfs4", "cifs", "9p", "fuse.sshfs"])
+def test_a_store_on_a_network_file_system_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such file system can be mounted in a test: /dev/shm stands for one, and a file for what the kernel says of its mounts."""
+    device = os.stat("/dev/shm").st_dev
+    line = f"36 35 0:{os.minor(device)} / /mnt rw,noatime shared:1 - {name} server:/x rw,vers=4.2"
+    (tmp_path / "mountinfo").write_text(f"1 0 254:1 / / rw - ext4 /dev/x rw\n{line}\n")
+    monkeypatch.setattr(mounts, "_MOUNTS", tmp_path / "mountinfo")
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm") as folder,
+        pytest.raises(StoreError, match=rf"on a network file system \({name}\).* use a local directory, or etcd"),
+    ):
+        SQLiteStore.open(f"{folder}/new.db")
+
+
+def test_a_process_that_cannot_see_its_mounts_may_open_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that has joined a lab's namespaces, whose store is on a tmpfs."""
+    monkeypatch.setattr(mounts, "_MOUNTS", Path("/proc/nobody/mountinfo"))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        SQLiteStore.open(f"{folder}/new.db").close()
+
+
+def test_the_kernel_tells_which_file_system_a_path_is_on() -> None:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    assert mounts.file_system(os.stat("/proc").st_dev, lines) == "proc"
+    assert mounts.file_system(os.makedev(4095, 4095), lines) is None
 
 
 @pytest.mark.parametrize(("era", "survives"), [("one", False), ("two", True)], ids=["same boot", "after a reboot"])

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tortie.datastore.sqlite import SQLiteStore
-from tortie.datastore.store import Changes, DeleteEvent, Progress
+from tortie.datastore.store import Changes, CompactedError, DeleteEvent, Progress
 
 T = TypeVar("T")
 
@@ -175,3 +175,17 @@ def test_a_watch_that_is_ended_at_any_moment_holds_no_descriptor(writer: SQLiteS
 
     # SQLite keeps one closed connection's descriptor for the next, while another is open: the first watch does not count.
     assert run(follow(5)) == run(follow(turns)) == run(follow(turns))
+
+
+def test_a_watch_that_is_left_behind_is_told_so(writer: SQLiteStore) -> None:
+    """The history is its queue: nothing was read ahead of the consumer."""
+
+    async def follow() -> None:
+        watch = aiter(writer.watch("/a", writer.revision() + 1))
+        written = writer.apply("/a", b"1")
+        assert (await anext(watch)).revision == written.revision
+        writer.compact([writer.apply("/a", b"2"), writer.apply("/a", b"3")][-1].revision)
+        with pytest.raises(CompactedError):
+            await anext(watch)
+
+    run(follow())

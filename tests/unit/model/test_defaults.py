@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tortie.model.defaults import for_storage, from_storage, with_defaults
+from tortie.model.defaults import for_storage, with_defaults
 from tortie.model.meta import ObjectMeta
 from tortie.model.policy import Tier, TierSpec
+from tortie.model.stored import from_storage
 
 
 def calico(kind: str, spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tortie.model import kinds
 from tortie.model.codec import from_document, to_document
-from tortie.model.document import Problem, ReadResource, read
+from tortie.model.document import Problem, ReadResource, ReadResult, read
 from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
 from tortie.model.policy import GlobalNetworkPolicy
@@ -249,6 +249,21 @@ def test_all_errors_are_reported_and_good_resources_read() -> None:
     )
     assert [error.position.line for error in result.errors] == [5, 15, 22, 22]
     assert [item.key.name for item in result.resources] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("items", "place"),
+    [("", "1:1"), ("items: 3\n", "3:8"), ("items: {a: b}\n", "3:8")],
+    ids=["none", "a number", "a mapping"],
+)
+def test_a_list_without_a_list_is_an_error(items: str, place: str) -> None:
+    (error,) = read(f"apiVersion: v1\nkind: List\n{items}").errors
+    assert str(error) == f"<input>:{place}: items: expected a list of the resources"
+
+
+def test_a_list_may_be_empty() -> None:
+    for items in ("[]", "", "null"):
+        assert read(f"apiVersion: v1\nkind: List\nitems: {items}\n") == ReadResult((), (), ())
 
 
 def test_errors_before_a_syntax_error_are_reported_too() -> None:

@@ -100,6 +100,7 @@ TABLES = {"min": 1, "max": 250}
         pytest.param({"externalNodesList": ["10.0.0.1", "10.0.0.0/8", "fd00::1"]}, ["externalNodesList[2]"], id="IPv4 ranges"),
         pytest.param({"bpfDSROptoutCIDRs": ["10.0.0.1"]}, ["bpfDSROptoutCIDRs[0]"], id="ranges"),
         pytest.param({"failsafeInboundHostPorts": [{"protocol": "icmp", "port": 1}]}, ["failsafeInboundHostPorts[0].protocol"], id="protocol"),
+        pytest.param({"failsafeInboundHostPorts": [{"protocol": "sctp", "port": 1}]}, ["failsafeInboundHostPorts[0].protocol"], id="protocol that the agent cannot keep open"),
         pytest.param({"failsafeOutboundHostPorts": [{"port": 1, "net": "x"}]}, ["failsafeOutboundHostPorts[0].net"], id="net"),
         pytest.param({"kubeNodePortRanges": ["http"]}, ["kubeNodePortRanges[0]"], id="a port's name"),
         pytest.param({"kubeNodePortRanges": [80] * 8}, ["kubeNodePortRanges"], id="8 ranges"),

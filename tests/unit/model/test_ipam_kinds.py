@@ -121,6 +121,6 @@ def test_people_do_not_remove_claims(deleted: bool | str) -> None:
 
 def test_a_claim_that_ipam_removes_is_read_with_its_text() -> None:
     value = json.dumps(document(kinds.BLOCK_AFFINITY, {**CLAIM, "deleted": "true"})).encode()
-    claim = stored_resource(ResourceKey(kinds.BLOCK_AFFINITY, "", "x"), value)
+    claim = stored_resource(ResourceKey(kinds.BLOCK_AFFINITY, "", "default"), value)
     assert isinstance(claim, BlockAffinityResource)
     assert claim.spec.deleted == "true"

@@ -76,31 +76,41 @@ def changed(document: dict[str, Any], edits: list[tuple[tuple[str, ...], Any]]) 
     return encode_document(edited)
 
 
-def fully_read(kind, value: bytes):
+def read_fully(kind, document: dict[str, Any], value: bytes):
+    """What is stored at the key of *document*."""
+    metadata = document["metadata"]
     try:
-        return stored_resource(ResourceKey(kind, "", "x"), value)
+        return stored_resource(ResourceKey(kind, metadata.get("namespace", ""), metadata["name"]), value)
     except InvalidResourceError:
         return None
 
 
+def read_endpoint(value: bytes):
+    return lean_endpoint(ENDPOINT["metadata"]["name"], ENDPOINT["metadata"]["namespace"], value)
+
+
+def read_profile(value: bytes):
+    return lean_profile(NAMESPACE["metadata"]["name"], value)
+
+
 def check_endpoint(value: bytes) -> None:
-    lean = lean_endpoint(value)
+    lean = read_endpoint(value)
     if lean is None:
         return
-    full = fully_read(WORKLOAD_ENDPOINT, value)
+    full = read_fully(WORKLOAD_ENDPOINT, ENDPOINT, value)
     assert isinstance(full, WorkloadEndpoint), "the full reader refuses it"
     spec = full.spec
     assert lean == (
-        spec.node, full.metadata.namespace, full.metadata.labels, spec.orchestrator, spec.service_account_name,
+        spec.node, full.metadata.labels, spec.orchestrator, spec.service_account_name,
         spec.ip_networks, spec.profiles, spec.ports,
     )  # fmt: skip
 
 
 def check_profile(value: bytes) -> None:
-    lean = lean_profile(value)
+    lean = read_profile(value)
     if lean is None:
         return
-    full = fully_read(PROFILE, value)
+    full = read_fully(PROFILE, NAMESPACE, value)
     assert isinstance(full, Profile), "the full reader refuses it"
     assert lean == (full.spec.labels_to_apply, full.spec.ingress, full.spec.egress)
 
@@ -120,14 +130,14 @@ def test_both_readers_agree_whatever_stands_in_several_fields(edits):
 
 @pytest.mark.parametrize("field", [*ENDPOINT["spec"], "labels", "uid"])
 def test_usual_endpoints_are_read_leanly(field):
-    assert lean_endpoint(changed(ENDPOINT, [])) is not None
+    assert read_endpoint(changed(ENDPOINT, [])) is not None
     optional = field not in ("orchestrator", "node", "pod", "endpoint", "interfaceName")
     part = "spec" if field in ENDPOINT["spec"] else "metadata"
-    assert (lean_endpoint(changed(ENDPOINT, [((part, field), "delete")])) is not None) == optional
+    assert (read_endpoint(changed(ENDPOINT, [((part, field), "delete")])) is not None) == optional
 
 
 def test_usual_profiles_are_read_leanly_and_share_their_rules():
-    one, other = (lean_profile(changed(NAMESPACE, [(("metadata", "name"), name)])) for name in ("kns.a", "kns.b"))
+    one, other = (lean_profile(name, changed(NAMESPACE, [(("metadata", "name"), name)])) for name in ("kns.a", "kns.b"))
     assert one is not None
     assert other is not None
     assert one.ingress is other.ingress
@@ -137,5 +147,12 @@ def test_usual_profiles_are_read_leanly_and_share_their_rules():
     "value", [b"", b"{", b"\xff", b"[]", b'{"kind": "WorkloadEndpoint", "metadata": {"name": "\xff"}}']
 )
 def test_what_is_no_document_is_left_to_the_full_reader(value):
-    assert lean_endpoint(value) is None
-    assert lean_profile(value) is None
+    assert read_endpoint(value) is None
+    assert read_profile(value) is None
+
+
+def test_a_value_under_the_key_of_another_name_is_for_the_full_reader_which_refuses_it():
+    value = changed(ENDPOINT, [])
+    assert lean_endpoint("other", ENDPOINT["metadata"]["namespace"], value) is None
+    assert lean_endpoint(ENDPOINT["metadata"]["name"], "other", value) is None
+    assert lean_profile("other", changed(NAMESPACE, [])) is None

@@ -9,9 +9,10 @@ import pytest
 
 from tortie.model import kinds
 from tortie.model.codec import decode, from_document, to_document
-from tortie.model.defaults import for_storage, from_storage, with_defaults
+from tortie.model.defaults import for_storage, with_defaults
 from tortie.model.document import read
 from tortie.model.kinds import Kind
+from tortie.model.stored import from_storage
 
 RULE = {
     "action": "Allow", "ipVersion": 4, "protocol": "TCP",

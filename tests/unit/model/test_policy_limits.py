@@ -40,8 +40,8 @@ def refused_rule(**rule: Any) -> list[str]:
         pytest.param({"source": {"services": {"name": "S", "namespace": "n"}}}, ["source.services.name"], id="a service in capitals"),
         pytest.param({"source": {"services": {"name": "s", "namespace": "a b"}}}, ["source.services.namespace"], id="a namespace with a space"),
         pytest.param({"http": {"paths": [{"prefix": "/" + "x" * 1023}]}}, [], id="a path of 1024"),
-        pytest.param({"http": {"paths": [{"prefix": "/" + "x" * 1024}]}}, ["http.paths[0]"], id="a path of 1025"),
-        pytest.param({"http": {"paths": [{"exact": "a"}]}}, ["http.paths[0]"], id="a path without slash"),
+        pytest.param({"http": {"paths": [{"prefix": "/" + "x" * 1024}]}}, ["http.paths[0].prefix"], id="a path of 1025"),
+        pytest.param({"http": {"paths": [{"exact": "a"}]}}, ["http.paths[0].exact"], id="a path without slash"),
         pytest.param({"http": {"methods": [f"M{i}" for i in range(21)]}}, ["http.methods"], id="21 methods"),
     ],
 )  # fmt: skip

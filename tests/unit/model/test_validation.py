@@ -73,7 +73,7 @@ SERVICE = {"name": "s", "namespace": "n"}
         pytest.param({"action": "Deny", "http": {}}, ["http"], id="HTTP in a Deny"),
         pytest.param({"http": {"methods": ["GET", "GET"]}}, ["http.methods[1]"], id="a method twice"),
         pytest.param({"http": {"paths": [{"exact": "/a", "prefix": "/b"}]}}, ["http.paths[0]"], id="exact and prefix"),
-        pytest.param({"http": {"paths": [{"exact": "/a?b"}]}}, ["http.paths[0]"], id="a query"),
+        pytest.param({"http": {"paths": [{"exact": "/a?b"}]}}, ["http.paths[0].exact"], id="a query"),
     ],
 )  # fmt: skip
 def test_rules(rule: dict[str, Any], fields: list[str]) -> None:
@@ -195,7 +195,7 @@ ENDPOINT = {"node": "n-1", "orchestrator": "k8s", "pod": "p", "endpoint": "eth0"
     [
         pytest.param({}, [], id="fine"),
         pytest.param({"pod": "q"}, ["metadata.name"], id="another pod's name"),
-        pytest.param({"pod": ""}, ["spec"], id="no pod"),
+        pytest.param({"pod": ""}, ["spec.pod"], id="no pod"),
         pytest.param({"interfaceName": "a/b"}, ["spec.interfaceName"], id="interface"),
         pytest.param({"ipNetworks": ["10.0.0.0/24"]}, ["spec.ipNetworks[0]"], id="many addresses"),
         pytest.param(
@@ -255,6 +255,12 @@ def test_only_known_kinds_have_checks() -> None:
     assert set(CHECKS) <= set(kinds.KINDS)
 
 
+@pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.prefix)
+def test_a_kind_says_where_its_struct_is_declared(kind: Kind) -> None:
+    """Or ``kind_of`` would not find it again."""
+    assert kind.declaration == f"{kind.struct.__module__.removeprefix('tortie.model.')}.{kind.struct.__name__}"
+
+
 # --- stored data -----------------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +288,33 @@ def test_a_stored_value_is_read_and_checked() -> None:
 def test_an_invalid_stored_value_is_refused_with_all_reasons(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidResourceError, match=message):
         stored_resource(KEY, stored(spec))
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (ResourceKey(kinds.GLOBAL_NETWORK_POLICY, "", "y"), "metadata.name: 'x' is not that of its key, which is 'y'"),
+        (
+            ResourceKey(kinds.NETWORK_POLICY, "ns", "x"),
+            "metadata.namespace: 'other' is not that of its key, which is 'ns'",
+        ),
+    ],
+    ids=["name", "namespace"],
+)
+def test_a_value_under_the_key_of_another_is_refused(key: ResourceKey, message: str) -> None:
+    value = {
+        "kind": key.kind.name, "apiVersion": "projectcalico.org/v3", "metadata": {"name": "x", "namespace": "other"}, "spec": {},
+    }  # fmt: skip
+    with pytest.raises(InvalidResourceError, match=message):
+        stored_resource(key, msgspec.json.encode(value))
+
+
+def test_a_policy_of_an_old_calico_is_known_by_the_name_in_its_key() -> None:
+    value = {
+        "kind": "NetworkPolicy", "apiVersion": "projectcalico.org/v3", "spec": {"order": 1},
+        "metadata": {"name": "default.web", "namespace": "ns", "annotations": {"projectcalico.org/metadata": '{"name":"web"}'}},
+    }  # fmt: skip
+    assert stored_resource(ResourceKey(kinds.NETWORK_POLICY, "ns", "default.web"), msgspec.json.encode(value))
 
 
 def test_a_policy_that_is_only_too_large_stays_in_force() -> None:

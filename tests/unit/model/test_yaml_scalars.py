@@ -16,6 +16,7 @@ AS_TEXT = {
     "010": "8", "0777": "511", "0o17": "15", "0x1F": "31", "0b11": "3", "1_000": "1000", "+5": "5", "-0x10": "-16",
     "1e3": "1000", "1E3": "1000", ".5": "0.5", "1.50": "1.5", "5.": "5", "08": "8", "0.1e-2": "0.001", "1e6": "1e+06",
     "1e-5": "1e-05", "123456.7": "123456.7", "0.123456789": "0.12345679", "18446744073709551616": "1.8446744e+19",
+    "0xFFFFFFFFFFFFFFFF": "18446744073709551615", "07777777777777777777777777": "7.777778e+24",
     "~": "", "null": "", "": "",
 }  # fmt: skip
 AS_WRITTEN = [
@@ -33,6 +34,9 @@ AS_WRITTEN = [
     "tRue",
     "1.2.3",
     "0o9",
+    "9" * 400,
+    "9" * 5000,
+    "0x1" + "0" * 16,
 ]
 
 
@@ -45,7 +49,7 @@ def test_plain_text_that_looks_like_something_else_changes(written: str, text: s
     assert as_text(resolve(scalar(written))) == text
 
 
-@pytest.mark.parametrize("written", AS_WRITTEN)
+@pytest.mark.parametrize("written", AS_WRITTEN, ids=lambda text: text[:20])
 def test_other_plain_text_stays(written: str) -> None:
     assert resolve(scalar(written)) == written
 

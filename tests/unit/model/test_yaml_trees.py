@@ -72,6 +72,7 @@ def test_anchors_end_with_their_document() -> None:
     [
         pytest.param("a: [1", Position(2, 1), "did not find", id="unfinished list"),
         pytest.param("a: b\n c: d", Position(2, 3), "mapping values are not allowed", id="wrong indentation"),
+        pytest.param("a:\r\n\tb: c", Position(2, 1), "a tab; YAML is indented with spaces", id="tab"),
         pytest.param("x: y\na: b\x01", Position(2, 5), "control characters", id="control character"),
         pytest.param("a: &x [*x]", Position(1, 8), "no finished anchor", id="alias inside what it names"),
         pytest.param("? [a]\n: b", Position(1, 3), "a key must be plain text", id="a list as key"),

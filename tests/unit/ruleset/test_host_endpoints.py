@@ -165,7 +165,9 @@ def test_its_pre_dnat_policy_judges_what_comes_to_an_endpoint_that_has_none():
 
 
 def test_pre_dnat_policy_never_sees_what_conntrack_calls_invalid():
-    assert not Host().endpoint("eth0", pre_dnat=(ALLOW,), profiles=("allow",)).passes(*TO_HOST, ct_state=CtState.INVALID)
+    assert (
+        not Host().endpoint("eth0", pre_dnat=(ALLOW,), profiles=("allow",)).passes(*TO_HOST, ct_state=CtState.INVALID)
+    )
 
 
 # --- forwarded traffic --------------------------------------------------------------------------------------------------------

@@ -49,6 +49,16 @@ def test_an_id_too_long_is_hashed_to_the_limit(suffix, longest, expected):
     assert length_limited_id("felix", suffix, longest) == expected
 
 
+@pytest.mark.parametrize("longest", [0, 4, 6])
+def test_an_id_that_leaves_no_room_for_a_hash_is_refused(longest):
+    with pytest.raises(ValueError, match="no room for a hash after 'felix'; expected 7 or more"):
+        length_limited_id("felix", "12345678910", longest)
+
+
+def test_one_character_of_a_hash_is_enough():
+    assert length_limited_id("felix", "12345678910", 7) == "felix_Y"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -19,6 +19,15 @@ from tortie.selectors.impossible import why_impossible
         pytest.param('a == "x" && a != "x"', "no value of a fits all of it", id="a value and not it"),
         pytest.param('a in {"x", "y"} && a not in {"x", "y", "z"}', "no value of a fits all of it", id="sets"),
         pytest.param('a starts with "p" && a == "x"', "no value of a fits all of it", id="a prefix"),
+        pytest.param(
+            'a starts with "p" && a starts with "pq" && a starts with "q"',
+            "no value of a fits all of it",
+            id="prefixes",
+        ),
+        pytest.param('a ends with "qp" && a ends with "q"', "no value of a fits all of it", id="suffixes"),
+        pytest.param('a == "x" && !(a == "x" || b == "y")', "no value of a fits all of it", id="negated alternatives"),
+        pytest.param("!(has(a) || !has(a))", "a is to be there and not to be there", id="neither nor"),
+        pytest.param('!(a != "x") && a == "y"', "no value of a fits all of it", id="negated twice"),
         pytest.param('a == "x" && !a == "x"', "no value of a fits all of it", id="negated"),
         pytest.param('b == "1" && (a == "x" && (c == "1" && a == "y"))', "no value of a fits all of it", id="nested"),
         pytest.param("has(a) && !has(a)", "a is to be there and not to be there", id="there and not there"),
@@ -41,6 +50,9 @@ def test_what_nothing_can_match_is_explained(text: str, why: str) -> None:
         'a != "x" && !has(a)',
         'a in {"x", "y"} && a in {"y", "z"}',
         'a contains "x" && a contains "y"',
+        'a starts with "p" && a starts with "pq" && a ends with "x" && b starts with "q"',
+        '!(a starts with "p" || a starts with "q")',
+        '!(a == "x" && !has(b))',
         'a == "x" && b == "y"',
         '(a == "x" && a == "y") || has(b)',
         '!(a == "x" && a == "y")',
@@ -50,17 +62,31 @@ def test_what_something_may_match_is_left_alone(text: str) -> None:
     assert why_impossible(parse(text).node) is None
 
 
-LEAVES = ('a == "x"', 'a == "y"', 'a != "x"', "has(a)", "!has(a)", 'a in {"x", "z"}', 'b == "x"', "has(b)", "!all()")
+LEAVES = (
+    'a == "x"',
+    'a == "y"',
+    'a != "x"',
+    "has(a)",
+    "!has(a)",
+    'a in {"x", "z"}',
+    'b == "x"',
+    "has(b)",
+    "!all()",
+    'a starts with "x"',
+    'a ends with "y"',
+)
 LABELS = [
     {name: value for name, value in (("a", a), ("b", b)) if value}
-    for a, b in itertools.product(["", "x", "y", "z"], repeat=2)
+    for a, b in itertools.product(["", "x", "y", "z", "xy"], repeat=2)
 ]
 
 
 @given(
     st.recursive(
         st.sampled_from(LEAVES),
-        lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["&&", "||"]), inner),
+        lambda inner: st.builds(
+            "{}({} {} {})".format, st.sampled_from(["", "!"]), inner, st.sampled_from(["&&", "||"]), inner
+        ),
         max_leaves=6,
     )
 )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tortie.cli.reference.examples import examples, shown
 from tortie.cli.reference.naming import names, stem
 from tortie.cli.reference.text import default_text
 from tortie.cli.reference.tree import NO_DEFAULT, FieldDoc, StructDoc, describe_kind, structs
@@ -68,8 +69,14 @@ def _page(kind: Kind) -> str:
     for struct in structs(root):
         if struct is not root and not _is_shared(struct):
             lines += _section(struct, "##")
-    lines += [f"All kinds: [{INDEX}]({INDEX})"]
+    lines += [*_example(kind), f"All kinds: [{INDEX}]({INDEX})"]
     return _text(lines)
+
+
+def _example(kind: Kind) -> Iterator[str]:
+    """A resource as a file has it, and as `tortie get` shows it."""
+    text = examples()[kind]
+    yield from ("## Example", "", "```yaml", *text.splitlines(), "```", "", "```text", *shown(kind, text), "```", "")
 
 
 def _text(lines: list[str]) -> str:

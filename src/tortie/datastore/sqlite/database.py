@@ -12,56 +12,21 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
+from tortie.datastore.sqlite.format import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, upgrade
+from tortie.datastore.sqlite.mounts import refuse_network
 from tortie.datastore.store import StoreError, TooLargeError, UnavailableError
-
-SCHEMA_VERSION = 1
-"""Of ``PRAGMA user_version``; a file with a greater one is refused, since its writer knew something that we do not."""
-
-_APPLICATION_ID = 0x546F7274
-"""``Tort``, in ``PRAGMA application_id``: tells a store from any other SQLite file."""
-
-# `version` holds every value a key had, with the span of revisions over which it had it. A deletion is a row without a value
-# that ended as it began: never part of any state, but an event in its place among the others. `id` grows with the revision and
-# within one with the order of the writes; it is never used twice, since the newest revision's rows are never compacted.
-_SCHEMA = """
-CREATE TABLE state (
-    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    revision INTEGER NOT NULL,                          -- the newest
-    oldest   INTEGER NOT NULL CHECK (oldest <= revision), -- the first that can still be read and watched from
-    era      TEXT NOT NULL                              -- of the clock that lease.expires_at was read from
-) STRICT;
-INSERT INTO state VALUES (1, 1, 1, '');
-
-CREATE TABLE version (
-    id       INTEGER PRIMARY KEY,
-    key      TEXT NOT NULL,
-    revision INTEGER NOT NULL,  -- that wrote it
-    ended    INTEGER,           -- the revision that replaced or deleted it; NULL while it is current
-    lease    INTEGER,
-    value    BLOB               -- NULL: a deletion
-) STRICT;
-CREATE UNIQUE INDEX version_current ON version (key) WHERE ended IS NULL;
-CREATE INDEX version_key ON version (key, revision);
-CREATE INDEX version_revision ON version (revision);
-CREATE INDEX version_ended ON version (ended, key) WHERE ended IS NOT NULL;
-CREATE INDEX version_lease ON version (lease) WHERE ended IS NULL AND lease IS NOT NULL;
-
-CREATE TABLE lease (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    ttl_s      REAL NOT NULL,
-    expires_at REAL NOT NULL
-) STRICT;
-CREATE INDEX lease_expires_at ON lease (expires_at);
-"""
 
 
 class BusyError(UnavailableError):
     """Another process held the file for longer than we wait."""
+
+
+class ReplacedFileError(UnavailableError):
+    """The path leads to another file than the one that was opened, or to none."""
 
 
 _ERRORS: dict[int, type[StoreError]] = {
@@ -83,26 +48,35 @@ _ERRORS: dict[int, type[StoreError]] = {
 class Database:
     """A connection to an existing store; for one thread at a time."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, file: FileId) -> None:
         self.path = path
+        self.file = file
         self._connection = connection
 
     @classmethod
     def open(cls, path: Path, *, busy_s: float) -> Self:
         """Connect to the store at *path*; operations wait up to *busy_s* for other processes, then raise BusyError.
 
-        StoreError if the file is not a store, or a newer program's.
+        StoreError if the file is not a store, a newer program's, or on a network file system; an older program's is upgraded.
         """
-        _require(path)
-        with _mapped(path):
+        file = _require(path)
+        refuse_network(path)
+        with mapped(path):
             connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
             try:
-                _check_format(path, connection)
+                version = _check_format(path, connection)
                 connection.execute("PRAGMA synchronous = FULL")
+                opened = cls(path, connection, file)
+                if version < SCHEMA_VERSION:
+                    opened._upgrade()
             except BaseException:
                 connection.close()
                 raise
-        return cls(path, connection)
+        return opened
+
+    def _upgrade(self) -> None:
+        with self.writing() as connection:
+            upgrade(connection, _check_format(self.path, connection))  # another process may have been here before
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -118,9 +92,11 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with _mapped(self.path):
+        with mapped(self.path):
             self._connection.execute(begin)
             try:
+                # After the lock, so that whoever swaps the file while holding it swaps it for everybody.
+                self._require_in_place()
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -128,14 +104,40 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def _require_in_place(self) -> None:
+        try:
+            found = FileId.of(self.path)
+        except FileNotFoundError:
+            raise ReplacedFileError(f"the datastore {self.path} was removed while it was open") from None
+        except OSError as error:
+            raise UnavailableError(f"cannot look at the datastore {self.path}: {error.strerror}") from error
+        if found != self.file:
+            raise ReplacedFileError(f"the datastore {self.path} was replaced by another file while it was open")
+
     def close(self) -> None:
         self._connection.close()
 
 
+class FileId(NamedTuple):
+    """Which file a path leads to."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """OSError."""
+        found = os.stat(path)
+        return cls(found.st_dev, found.st_ino)
+
+
 def create(path: Path) -> None:
     """Make an empty store at *path*, for its owner only, unless there is one already; missing directories are made."""
+    import tempfile  # noqa: PLC0415 - takes time to load, and a store is made once
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_network(path.parent)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mode 0600
         os.close(handle)
     except OSError as error:
@@ -149,39 +151,44 @@ def create(path: Path) -> None:
 
 
 def _write_schema(path: Path) -> None:
-    with _mapped(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with mapped(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(
-            f"BEGIN; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA} COMMIT;"
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; {SCHEMA} COMMIT;"
         )
 
 
-def _require(path: Path) -> None:
+def _require(path: Path) -> FileId:
     """SQLite's own words for these, "unable to open database file", help nobody."""
     try:
-        os.stat(path)
+        file = FileId.of(path)
     except FileNotFoundError as error:
         raise UnavailableError(f"there is no datastore at {path}") from error
     except OSError as error:
         raise UnavailableError(f"cannot open the datastore {path}: {error.strerror}") from error
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise UnavailableError(f"the datastore {path} is on a read-only file system")
     if not os.access(path, os.R_OK | os.W_OK):
         raise UnavailableError(f"the datastore {path} belongs to another user: permission denied")
+    return file
 
 
-def _check_format(path: Path, connection: sqlite3.Connection) -> None:
+def _check_format(path: Path, connection: sqlite3.Connection) -> int:
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application_id != _APPLICATION_ID:
+    if application_id != APPLICATION_ID:
         raise StoreError(f"{path} is not a Tortie datastore")
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{path} was written by a newer Tortie (format {version}; this one reads up to {SCHEMA_VERSION}): upgrade Tortie"
         )
+    return int(version)
 
 
 @contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[None]:
+def mapped(path: Path) -> Iterator[None]:
+    """SQLite's errors about the file at *path* become the store's."""
     try:
         yield
     except sqlite3.Error as error:

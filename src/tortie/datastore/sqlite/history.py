@@ -1,6 +1,6 @@
 """Reading the store's states and events, the present ones and those still kept.
 
-Plain functions on a connection that is inside a transaction. The table ``version`` is described in ``database``.
+Plain functions on a connection that is inside a transaction. The tables are described in ``format``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from tortie.datastore.sqlite.format import ID_BITS
 from tortie.datastore.store import Changes, CompactedError, DeleteEvent, Entry, Event, Page, PutEvent, StoreError
 
 LAST_CHARACTER = "\U0010ffff"
@@ -17,25 +18,31 @@ LAST_CHARACTER = "\U0010ffff"
 
 _Row: TypeAlias = tuple[Any, ...]
 
-_CURRENT = """
-    SELECT key, value, revision, lease FROM version INDEXED BY version_current
-    WHERE ended IS NULL AND {keys} ORDER BY key LIMIT :limit
+_CURRENT = f"""
+    SELECT current.key, version.value, current.id >> {ID_BITS}, current.lease
+    FROM current CROSS JOIN version ON version.id = current.id
+    WHERE {{keys}} ORDER BY current.key LIMIT :limit
 """
-_PAST = """
-    SELECT key, value, revision, lease FROM version INDEXED BY version_key
-    WHERE revision <= :at AND (ended IS NULL OR ended > :at) AND {keys} ORDER BY key LIMIT :limit
+_PAST = f"""
+    SELECT current.key, current.value, current.id >> {ID_BITS}, current.lease
+    FROM version AS current INDEXED BY version_key
+    WHERE {{keys}} AND current.id < :bound AND current.value IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM version AS later WHERE later.key = current.key AND later.id > current.id AND later.id < :bound
+    )
+    ORDER BY current.key LIMIT :limit
 """
-_ONE = "key = :key"
-_RANGE = "key >= :prefix AND key < :end AND key > :after"
+_ONE = "current.key = :key"
+_RANGE = "current.key >= :prefix AND current.key < :end AND current.key > :after"
 
-# A deletion has no value, and so is never what another event at its revision replaced.
-_EVENTS = """
-    SELECT event.revision, event.key, event.value, event.revision, event.lease, before.key, before.value, before.revision, before.lease
-    FROM version AS event INDEXED BY version_revision
-    LEFT JOIN version AS before INDEXED BY version_ended
-        ON before.ended = event.revision AND before.key = event.key AND before.value IS NOT NULL
-    WHERE event.revision BETWEEN :first AND :last AND event.key >= :prefix AND event.key < :end
-    ORDER BY event.revision, event.id
+# The version before an event's is what it replaced, unless that is a deletion.
+_EVENTS = f"""
+    SELECT event.id >> {ID_BITS}, event.key, event.value, event.id >> {ID_BITS}, event.lease,
+        before.key, before.value, before.id >> {ID_BITS}, before.lease
+    FROM version AS event LEFT JOIN version AS before
+        ON before.id = (SELECT max(id) FROM version AS older WHERE older.key = event.key AND older.id < event.id)
+        AND before.value IS NOT NULL
+    WHERE event.id >= :first AND event.id < :bound AND event.key >= :prefix AND event.key < :end
+    ORDER BY event.id
 """
 
 
@@ -81,8 +88,11 @@ def page(connection: sqlite3.Connection, prefix: str, limit: int | None, after: 
 
 
 def _select(connection: sqlite3.Connection, at: int | None, keys: str, arguments: dict[str, object]) -> list[Entry]:
-    statement = (_CURRENT if at is None else _PAST).format(keys=keys)
-    return [Entry._make(row) for row in connection.execute(statement, arguments | {"at": at})]
+    if at is None:
+        rows = connection.execute(_CURRENT.format(keys=keys), arguments)
+    else:
+        rows = connection.execute(_PAST.format(keys=keys), arguments | {"bound": (at + 1) << ID_BITS})
+    return [Entry._make(row) for row in rows]
 
 
 class Reading(NamedTuple):
@@ -105,7 +115,12 @@ def read_events(connection: sqlite3.Connection, prefix: str, first: int, *, revi
     if first < kept.oldest:
         raise CompactedError(first, kept.oldest)
     last = min(first + revisions - 1, kept.newest)
-    limits = {"first": first, "last": last, "prefix": prefix, "end": prefix + LAST_CHARACTER}
+    limits = {
+        "first": first << ID_BITS,
+        "bound": (last + 1) << ID_BITS,
+        "prefix": prefix,
+        "end": prefix + LAST_CHARACTER,
+    }
     changes = []
     size = 0
     for revision, rows in groupby(connection.execute(_EVENTS, limits), key=itemgetter(0)):

@@ -31,29 +31,28 @@ def renew(connection: sqlite3.Connection, lease: LeaseId, now: float) -> None:
 
 def end(change: Change, leases: Iterable[LeaseId]) -> None:
     """End *leases* and delete their keys."""
-    held = "SELECT key FROM version WHERE lease = ? AND ended IS NULL ORDER BY key"
+    held = "SELECT key FROM current WHERE lease = ? ORDER BY key"
     for lease in leases:
         change.connection.execute("DELETE FROM lease WHERE id = ?", (lease,))
         for (key,) in change.connection.execute(held, (lease,)).fetchall():
             change.delete(key)
 
 
-def expire(database: Database, settings: Settings) -> bool:
-    """End the leases whose time is over; whether that changed any key. Takes the write lock only where there are some."""
+def any_is_over(connection: sqlite3.Connection, now: float) -> bool:
+    """Whether there is a lease to be ended."""
+    return connection.execute("SELECT 1 FROM lease WHERE expires_at <= ? LIMIT 1", (now,)).fetchone() is not None
+
+
+def expire(connection: sqlite3.Connection, settings: Settings) -> bool:
+    """End the leases whose time is over, in a transaction that writes; whether that changed any key."""
     now = settings.clock.now()
-    with database.reading() as connection:
-        if not _over(connection, now):
-            return False
-    with database.writing() as connection:
-        change = Change(connection)
-        end(change, _over(connection, now))
-        change.finish(settings.retention)
+    rows = connection.execute("SELECT id FROM lease WHERE expires_at <= ? ORDER BY expires_at, id", (now,)).fetchall()
+    if not rows:
+        return False
+    change = Change(connection)
+    end(change, (LeaseId(row[0]) for row in rows))
+    change.finish(settings.wall_clock())
     return not change.is_empty
-
-
-def _over(connection: sqlite3.Connection, now: float) -> tuple[LeaseId, ...]:
-    rows = connection.execute("SELECT id FROM lease WHERE expires_at <= ? ORDER BY expires_at, id", (now,))
-    return tuple(LeaseId(row[0]) for row in rows)
 
 
 def enter_era(database: Database, clock: Clock) -> None:

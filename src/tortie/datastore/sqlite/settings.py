@@ -1,13 +1,23 @@
-"""How one opened store behaves, on every connection that it makes."""
+"""How one opened store behaves, on every connection that it makes, and how much of the past a store keeps."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from tortie.datastore.sqlite.clock import Clock
 
-DEFAULT_RETENTION = 10_000
+
+class Retention(NamedTuple):
+    """How much of the past a store keeps; recorded in the store itself, so that all who write to it agree.
+
+    A revision is forgotten, by the next write, when it is not among the last ``revisions`` or older than ``age_s``; a few hundred
+    more, or a sixty-fourth of the time more, are kept at times. Nothing current is ever forgotten.
+    """
+
+    revisions: int = 10_000
+    age_s: int = 24 * 3600
 
 
 class Settings(NamedTuple):
@@ -15,8 +25,9 @@ class Settings(NamedTuple):
 
     path: Path
     clock: Clock
-    retention: int
-    """How many revisions back the store can be read and a watch be resumed; a few hundred more are kept at times."""
+    """By which leases end."""
+    wall_clock: Callable[[], float]
+    """Seconds since 1970, by which old revisions are forgotten."""
     poll_s: float
     """How often a watch looks by itself, for what the doorbell cannot tell: leases that are over, a bell that was missed."""
     progress_s: float

@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from tortie.datastore.doorbell import Doorbell, Listener
+from tortie.datastore.listener import Listener
 from tortie.datastore.sqlite import history, leases
-from tortie.datastore.sqlite.database import BusyError, Database
+from tortie.datastore.sqlite.database import BusyError, Database, FileId, ReplacedFileError
 from tortie.datastore.sqlite.settings import Settings
-from tortie.datastore.store import Changes, Progress
+from tortie.datastore.store import Changes, Progress, ReplacedError, UnavailableError
 
 _BUSY_S = 0.02
 """Readers wait for nobody in WAL mode, save while another process recovers or closes the file; then the next tick will do."""
@@ -33,14 +33,17 @@ class SQLiteWatch:
     def __init__(
         self,
         settings: Settings,
-        doorbell: Doorbell,
+        file: FileId,
         prefix: str,
         from_revision: int,
         *,
+        ring: Callable[[], object],
         ended: Callable[[SQLiteWatch], object],
     ) -> None:
         self._settings = settings
-        self._doorbell = doorbell
+        self._file = file
+        """That *from_revision* is a revision of."""
+        self._ring = ring
         self._prefix = prefix
         self._next = from_revision
         self._ended = ended
@@ -77,18 +80,28 @@ class SQLiteWatch:
     def _read(self) -> None:
         """Make the next piece of the history ready, or else word of our progress where that is due."""
         with contextlib.suppress(BusyError):
-            database = self._connected()
-            self._expire(database)
-            with database.reading() as connection:
-                reading = history.read_events(
-                    connection, self._prefix, self._next, revisions=_PIECE_REVISIONS, max_bytes=_PIECE_BYTES
-                )
+            try:
+                database = self._connected()
+                self._expire(database)
+                with database.reading() as connection:
+                    reading = history.read_events(
+                        connection, self._prefix, self._next, revisions=_PIECE_REVISIONS, max_bytes=_PIECE_BYTES
+                    )
+            except ReplacedFileError:
+                self._refuse_other_file()
+                raise
             self._take(reading)
 
     def _expire(self, database: Database) -> None:
-        with contextlib.suppress(BusyError):
-            if leases.expire(database, self._settings):
-                self._doorbell.ring()
+        """End the leases that are over; if the file is busy, or the disk full, a later tick will."""
+        with database.reading() as connection:
+            if not leases.any_is_over(connection, self._settings.clock.now()):
+                return
+        with contextlib.suppress(UnavailableError):
+            with database.writing() as connection:
+                has_ended = leases.expire(connection, self._settings)
+            if has_ended:
+                self._ring()
 
     def _take(self, reading: history.Reading) -> None:
         self._ready.extend(reading.changes)
@@ -109,7 +122,17 @@ class SQLiteWatch:
             self._told_at = _loop_time()
         if self._database is None:
             self._database = Database.open(self._settings.path, busy_s=_BUSY_S)
+            if self._database.file != self._file:
+                self._refuse_other_file()
         return self._database
+
+    def _refuse_other_file(self) -> None:
+        """ReplacedError: revisions of the file that is there now have nothing to do with ours; UnavailableError if there is none."""
+        with (
+            contextlib.closing(Database.open(self._settings.path, busy_s=_BUSY_S)) as found,
+            found.reading() as connection,
+        ):
+            raise ReplacedError(self._next - 1, history.span(connection).newest)
 
     async def aclose(self) -> None:
         self.close()

@@ -7,12 +7,13 @@ already is better governed than left out for a misspelt gateway.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tortie.model.checks.metadata import is_dns_subdomain, is_port_name
 from tortie.model.checks.qos import check_qos_controls
 from tortie.model.checks.violation import Violation, distinct, under
 from tortie.model.endpoint import (
+    EndpointNameError,
     EndpointPort,
     HostEndpointSpec,
     WorkloadEndpoint,
@@ -31,8 +32,13 @@ def check_endpoint(endpoint: WorkloadEndpoint) -> Iterator[Violation]:
     yield from under(("spec",), check_endpoint_spec(endpoint.spec))
     try:
         expected = name_of(endpoint.spec)
-    except ValueError as error:
-        yield Violation(("spec",), str(error))
+    except EndpointNameError as error:
+        field = (
+            _WORKLOAD_FIELDS.get(endpoint.spec.orchestrator, "workload")
+            if error.identifier == "workload"
+            else error.identifier
+        )
+        yield Violation(("spec", field), str(error))
         return
     if endpoint.metadata.name != expected:
         yield Violation(
@@ -40,8 +46,12 @@ def check_endpoint(endpoint: WorkloadEndpoint) -> Iterator[Violation]:
         )
 
 
+_WORKLOAD_FIELDS: Mapping[str, str] = {"k8s": "pod", "cni": "containerID"}
+"""Which field says what the workload is, where it is not ``workload``."""
+
+
 def name_of(spec: WorkloadEndpointSpec) -> str:
-    """The name that the identifiers in *spec* give; ValueError where one is missing or impossible."""
+    """The name that the identifiers in *spec* give; EndpointNameError where one is missing or impossible."""
     match spec.orchestrator:
         case "k8s":
             workload = spec.pod

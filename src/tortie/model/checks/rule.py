@@ -178,13 +178,12 @@ def _check_http(rule: Rule, http: HTTPMatch) -> Iterator[Violation]:
     yield from distinct(("methods",), http.methods)
     yield from at_most(("paths",), http.paths, 20)
     for index, path in enumerate(http.paths):
-        text = path.exact or path.prefix
+        field, text = ("exact", path.exact) if path.exact else ("prefix", path.prefix)
         if bool(path.exact) == bool(path.prefix):
             yield Violation(("paths", index), "a path needs exactly one of exact and prefix")
         elif not text.startswith("/") or re.search(r"[?#\s]", text):
-            yield Violation(
-                ("paths", index), f"{text!r} is not a path: it begins with '/' and has no '?', '#' or space"
-            )
+            message = f"{text!r} is not a path: it begins with '/' and has no '?', '#' or space"
+            yield Violation(("paths", index, field), message)
         if len(text) > 1024:
             message = f"{len(text)} characters are too many for a path; at most 1024 are allowed"
-            yield Violation(("paths", index), message, at_door_only=True)
+            yield Violation(("paths", index, field), message, at_door_only=True)

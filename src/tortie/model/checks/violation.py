@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from tortie.model.fieldpath import FieldPath
+from tortie.model.fieldvalues import suggestion
 
 
 class Violation(NamedTuple):
@@ -28,8 +29,9 @@ def under(path: FieldPath, violations: Iterable[Violation]) -> Iterator[Violatio
 
 def one_of(path: FieldPath, value: str, choices: Iterable[str]) -> Iterator[Violation]:
     """*value* must be one of *choices*."""
-    if value not in choices:
-        yield Violation(path, f"{value!r} is not one of {', '.join(choices)}")
+    known = tuple(choices)
+    if value not in known:
+        yield Violation(path, f"{value!r} is not one of {', '.join(known)}{suggestion(value, known)}")
 
 
 def at_most(path: FieldPath, items: tuple[object, ...], limit: int) -> Iterator[Violation]:

@@ -1,0 +1,59 @@
+"""Options that the commands on resources share; quick to load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FILES_HELP = "A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated."
+
+
+def files_options(*, required: bool) -> Callable[[F], F]:
+    """``-f`` and ``-R``."""
+
+    def give(command: F) -> F:
+        command = click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")(
+            command
+        )
+        return click.option(
+            "-f",
+            "--filename",
+            "--file",
+            "files",
+            multiple=True,
+            required=required,
+            metavar="FILE|DIR|-",
+            help=_FILES_HELP,
+        )(command)
+
+    return give
+
+
+def namespace_option(help_text: str) -> Callable[[F], F]:
+    """``-n``; None where it is not given, which means ``default`` for what is in a namespace at all."""
+    return click.option("-n", "--namespace", metavar="NS", help=f"{help_text}  [default: default]")
+
+
+def report_option(command: F) -> F:
+    """``-o`` of commands that write."""
+    return click.option(
+        "-o", "--output", "form", type=click.Choice(["text", "json", "name"]), default="text", help="How to report."
+    )(command)
+
+
+def dry_run_option(command: F) -> F:
+    """``--dry-run``, alone or with a value."""
+    return click.option(
+        "--dry-run", type=click.Choice(["none", "client", "server"]), is_flag=False, flag_value="server", default="none",
+        help="Write nothing; say what would be done, and show the difference. client: each resource beside what is stored in "
+        "its place; server, and without a value: after all checks, and with what it means.",
+    )(command)  # fmt: skip
+
+
+def version_option(command: F) -> F:
+    """``--allow-version-mismatch``, which calicoctl has: here no version of a client is refused, so it changes nothing."""
+    return click.option("--allow-version-mismatch", is_flag=True, hidden=True, expose_value=False)(command)

@@ -1,0 +1,128 @@
+"""The servers of one etcd cluster as its clients here share them: which one is used, who we are, and how channels are made.
+
+One server at a time is used, by all. Who finds it failing says so (``leave``), and the next one is used from then on; that a
+channel belongs to a server that was left shows in its number.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc
+
+from tortie.datastore.connection import TLS
+from tortie.datastore.etcd import rpc_pb2 as rpc
+from tortie.datastore.etcd.faults import UnauthorizedError
+from tortie.datastore.store import UnavailableError
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),  # a page may be large; etcd bounds it by what its keys hold
+    ("grpc.max_send_message_length", -1),
+    # A server that is gone without a word is noticed within 20 s. etcd refuses pings more often than each 5 s.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # How long connecting may take (its name speaks of something else), so that another server gets its turn.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
+    # Each channel connects by itself: waiting between attempts is decided in ``attempts``, not shared behind our back.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class Server(NamedTuple):
+    """The server in use."""
+
+    number: int
+    """Grows whenever a server is left, even for the same one: a channel of an earlier number is not used again."""
+    endpoint: str
+    """``HOST:PORT``"""
+
+
+class Cluster:
+    """See above; for one thread."""
+
+    def __init__(
+        self, endpoints: Sequence[str], tls: TLS | None, username: str, password: str, *, patience_s: float
+    ) -> None:
+        """Begins with any of *endpoints*, so that a fleet spreads over the servers."""
+        if not endpoints:
+            raise ValueError("a cluster needs an endpoint")
+        self._endpoints = tuple(endpoints)
+        self._tls = tls
+        self._number = random.randrange(len(endpoints))
+        self._password = password
+        self.patience_s = patience_s
+        """How long after a call's first attempt new ones are made."""
+        self.username = username
+        """Empty: we do not say who we are, or our certificate does."""
+        self.token: str | None = None
+        """What shows etcd that we have given our password; None before that."""
+        self.seen = 0
+        """The newest revision that any server has told us of."""
+
+    @property
+    def size(self) -> int:
+        """How many servers there are to try."""
+        return len(self._endpoints)
+
+    @property
+    def server(self) -> Server:
+        return Server(self._number, self._endpoints[self._number % len(self._endpoints)])
+
+    def leave(self, server: Server) -> None:
+        """Use the next one instead of *server*, unless somebody else saw to that."""
+        if server.number == self._number:
+            self._number += 1
+
+    def credentials(self) -> rpc.AuthenticateRequest:
+        """Our user and password."""
+        return rpc.AuthenticateRequest(name=self.username, password=self._password)
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes with every call: our token, and that a server without a leader must not answer or keep a watch waiting."""
+        leader = ("hasleader", "true")
+        return (leader, ("token", self.token)) if self.token else (leader,)
+
+    def note(self, header: rpc.ResponseHeader) -> None:
+        """Take in an answer's header."""
+        self.seen = max(self.seen, header.revision)
+
+    def channel(self) -> grpc.Channel:
+        """A channel to the server in use, for calls that block."""
+        target = self.server.endpoint
+        if self._tls is None:
+            return grpc.insecure_channel(target, options=_OPTIONS)
+        return grpc.secure_channel(target, _channel_credentials(self._tls), options=_OPTIONS)
+
+    def aio_channel(self) -> grpc.aio.Channel:
+        """A channel to the server in use, for the running event loop."""
+        target = self.server.endpoint
+        if self._tls is None:
+            return grpc.aio.insecure_channel(target, options=_OPTIONS)
+        return grpc.aio.secure_channel(target, _channel_credentials(self._tls), options=_OPTIONS)
+
+
+def _channel_credentials(tls: TLS) -> grpc.ChannelCredentials:
+    """Read anew for every channel, so that renewed certificates are used at the next connection."""
+    ca, certificate, key = (_pem(source) for source in tls)
+    if (certificate is None) != (key is None):
+        raise UnauthorizedError("a certificate for etcd goes with its key, and one of the two is not given")
+    return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _pem(source: Path | str | None) -> bytes | None:
+    if source is None:
+        return None
+    if isinstance(source, str):
+        return source.encode()
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot read {source}, which authenticates etcd's clients or servers: {error.strerror}"
+        ) from error

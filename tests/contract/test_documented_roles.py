@@ -1,0 +1,106 @@
+"""The roles that docs/howto/datastore.md recommends, given as it says to an etcd with TLS, let hosts do what they must and no more."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tortie.datastore.etcd import UnauthorizedError
+from tortie.datastore.store import Delete, Put
+from tortie.testing.etcd import EtcdCluster, etcd_cluster
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "datastore.md"
+RESOURCES = "/calico/resources/v3/projectcalico.org/"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdCluster]:
+    """An etcd with the page's users, who have passwords here; the page's commands are run as they stand but for that."""
+    with etcd_cluster(tmp_path_factory.mktemp("roles"), is_tls=True) as cluster:
+        cluster.ctl("user", "add", "root:root")
+        cluster.ctl("user", "grant-role", "root", "root")
+        cluster.ctl("put", RESOURCES + "nodes/host2", "{}")
+        script = "set -e\n" + "\n".join(re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL))
+        script = re.sub(r'user add "?(\$host|admin)"? --no-password', r'user add "\1:secret"', script)
+        subprocess.run(["bash", "-c", script], check=True, env=_environment(cluster), capture_output=True)
+        yield cluster
+
+
+def _environment(cluster: EtcdCluster) -> dict[str, str]:
+    tls = cluster.certificates
+    assert tls is not None
+    return {
+        **os.environ, "ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": ",".join(cluster.endpoints), "ETCDCTL_CACERT": str(tls.folder / "ca.pem"),
+        "ETCDCTL_CERT": str(tls.folder / "client.pem"), "ETCDCTL_KEY": str(tls.folder / "client.key"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "/calico/felix/v2/no-region/host/host1/status",
+        "/calico/felix/v2/no-region/host/host1/workload/k8s/shop%2fweb/endpoint/eth0",
+        "/calico/felix/v1/host/host1/endpoint/eth0",
+        "/calico/ipam/v2/assignment/ipv4/block/10.65.0.0-26",
+        "/calico/ipam/v2/handle/k8s-pod-network.1",
+        "/calico/ipam/v2/host/host1/ipv4/block/10.65.0.0-26",
+        RESOURCES + "nodes/host1",
+    ],
+)
+def test_a_host_writes_what_is_its_own(guarded: EtcdCluster, key: str) -> None:
+    with guarded.client("host1", "secret") as store:
+        created = store.create(key, b"{}")
+        store.update(key, b"{}", created.revision)
+        store.delete(key)
+
+
+def test_a_host_reports_with_a_lease(guarded: EtcdCluster) -> None:
+    with guarded.client("host1", "secret") as store:
+        lease = store.lease(60)
+        store.apply("/calico/felix/v2/no-region/host/host1/status", b"{}", lease=lease.id)
+        lease.renew()
+        lease.revoke()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        RESOURCES + "globalnetworkpolicies/deny",
+        RESOURCES + "networkpolicies/shop/deny",
+        RESOURCES + "nodes/host2",
+        RESOURCES + "nodes/host10",
+        RESOURCES + "clusterinformations/default",
+        "/calico/felix/v2/no-region/host/host10/status",
+        "/tortie/kubernetes/networkpolicies/shop/deny",
+        "/registry/secrets/x",
+    ],
+)
+def test_a_host_changes_nothing_of_others(guarded: EtcdCluster, key: str) -> None:
+    with guarded.client("host1", "secret") as store:
+        for attempt in (lambda: store.apply(key, b"{}"), lambda: store.transact([], [Delete(key)])):
+            with pytest.raises(UnauthorizedError):
+                attempt()
+        with pytest.raises(UnauthorizedError):
+            store.transact([], [Put("/calico/ipam/v2/config", b"{}"), Put(key, b"{}")])
+
+
+def test_a_host_reads_all_that_is_the_clusters_and_nothing_else(guarded: EtcdCluster) -> None:
+    with guarded.client("host1", "secret") as store:
+        assert [entry.key for entry in store.list("/calico/").entries] == [RESOURCES + "nodes/host2"]
+        assert store.list("/tortie/").entries == ()
+        with pytest.raises(UnauthorizedError):
+            store.list("/registry/")
+
+
+def test_people_write_everything_of_the_cluster(guarded: EtcdCluster) -> None:
+    with guarded.client("admin", "secret") as store:
+        keys = (RESOURCES + "globalnetworkpolicies/deny", "/tortie/kubernetes/networkpolicies/shop/deny")
+        store.transact([], [Put(key, b"{}") for key in keys])
+        store.transact([], [Delete(key) for key in keys])
+        with pytest.raises(UnauthorizedError):
+            store.apply("/registry/secrets/x", b"")
