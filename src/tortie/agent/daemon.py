@@ -1,13 +1,15 @@
 """The agent of a host: from the datastore to the kernel and to BIRD.
 
-    syncer ─► validation ─┬─► calc ─► PolicyPlane ─► nf_tables
+    syncer ─► validation ─► intake
+                          ┌───┘
+                          ├─► calc ─► PolicyPlane ─► nf_tables
                           │     └───► EndpointPlane ─► routes, link settings, start gate
                           └─► RoutingPlane ─► BIRD
     links of the host ────────► EndpointPlane
     changes of our table by others ─► PolicyPlane
 
 One event loop. A step takes in what has come and brings all planes to it; nothing is written before the first InSync, and when
-the datastore cannot be reached what is in the kernel stays. Ending the agent leaves its rules, routes and BIRD in force.
+the datastore cannot be reached, or says that it is not ready, what is in the kernel stays. Ending the agent leaves its rules, routes and BIRD in force.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Iterable
 
 from tortie.agent.bgp import RoutingPlane
 from tortie.agent.endpoints import EndpointPlane
+from tortie.agent.intake import Intake
 from tortie.agent.policy import PolicyPlane
 from tortie.agent.settings import AgentSettings
 from tortie.bird.daemon import BirdDaemon
@@ -30,7 +33,7 @@ from tortie.dataplane.routes import RouteDriver
 from tortie.dataplane.sysctl import SysctlDriver
 from tortie.datastore.store import Store
 from tortie.datastore.syncer import sync
-from tortie.datastore.validation import BlockUpdate, InvalidValue, InvalidValues, validate
+from tortie.datastore.validation import BlockUpdate, InvalidValues, validate
 from tortie.model.kinds import CALICO_PREFIX
 from tortie.model.updates import InSync, ResourceUpdate, Update
 
@@ -50,6 +53,7 @@ class Agent:
         self._settings = settings
         self._store = store
         self._invalid = InvalidValues()
+        self._intake = Intake()
         self._calculation = Calculation(settings.node)
         nft = NftDriver()
         self._table = nft.watch()
@@ -89,7 +93,7 @@ class Agent:
                 await self._routing.program()
 
     def _take_in(self, batch: Iterable[Update | InSync]) -> None:
-        for item in validate(batch, self._invalid):
+        for item in self._intake.take(validate(batch, self._invalid)):
             match item:
                 case ResourceUpdate():
                     self._calculation.update(item)
@@ -101,8 +105,6 @@ class Agent:
                         _log.info("in sync with the datastore at revision %d", revision)
                         self._is_in_sync = True
                         self._calculation.in_sync()
-                case InvalidValue():
-                    pass  # logged once, by InvalidValues
 
     def _receive_links(self) -> None:
         self._endpoints.links_changed(self._links.receive())
