@@ -45,7 +45,6 @@ def memory(field):
 
 async def follow():
     with EtcdStore.open(sys.argv[1:2]) as store:
-        store.revision()
         before = memory("VmRSS:")
         updates = 0
         stream = sync(store, ("/calico/", "/tortie/"))

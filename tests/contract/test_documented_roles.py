@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tortie.datastore.etcd import UnauthorizedError
-from tortie.datastore.store import Delete, Put
+from tortie.agent.daemon import PREFIXES
+from tortie.datastore.store import Delete, Put, UnauthorizedError
+from tortie.datastore.syncer import Batch, sync
+from tortie.model.updates import InSync, Update
 from tortie.testing.etcd import EtcdCluster, etcd_cluster
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "datastore.md"
@@ -89,12 +93,58 @@ def test_a_host_changes_nothing_of_others(guarded: EtcdCluster, key: str) -> Non
             store.transact([], [Put("/calico/ipam/v2/config", b"{}"), Put(key, b"{}")])
 
 
-def test_a_host_reads_all_that_is_the_clusters_and_nothing_else(guarded: EtcdCluster) -> None:
+def test_a_host_reads_all_of_calicos_and_nothing_else(guarded: EtcdCluster) -> None:
     with guarded.client("host1", "secret") as store:
         assert [entry.key for entry in store.list("/calico/").entries] == [RESOURCES + "nodes/host2"]
-        assert store.list("/tortie/").entries == ()
-        with pytest.raises(UnauthorizedError):
-            store.list("/registry/")
+        for prefix in ("/tortie/", "/registry/", "/"):
+            with pytest.raises(UnauthorizedError):
+                store.list(prefix)
+
+
+POLICY = RESOURCES + "globalnetworkpolicies/deny"
+
+
+async def upto(stream: AsyncIterator[Batch], key: str) -> Update:
+    """The last update of *key* when the stream is next in sync after one."""
+    found: list[Update] = []
+    async for batch in stream:
+        found += [item for item in batch if isinstance(item, Update) and item.key == key]
+        if found and isinstance(batch[-1], InSync):
+            break
+    return found[-1]
+
+
+def test_a_host_follows_what_its_agent_follows(guarded: EtcdCluster) -> None:
+    async def follow() -> tuple[Update, Update]:
+        with guarded.client("host1", "secret") as store, guarded.client("admin", "secret") as admin:
+            admin.apply(POLICY, b"1")
+            async with contextlib.aclosing(sync(store, PREFIXES)) as stream:
+                before = await upto(stream, POLICY)
+                admin.delete(POLICY)
+                return before, await upto(stream, POLICY)
+
+    before, after = asyncio.run(asyncio.wait_for(follow(), 30))
+    assert (before.value, after.value) == (b"1", None)
+
+
+def test_a_host_whose_right_comes_late_waits_for_it(guarded: EtcdCluster) -> None:
+    root = ("--user", "root:root")
+    guarded.ctl(*root, "user", "add", "host3:secret")
+    delays: list[float] = []
+
+    async def sleep(delay: float) -> None:
+        delays.append(delay)
+        if len(delays) == 2:
+            guarded.ctl(*root, "user", "grant-role", "host3", "tortie-host1")
+        await asyncio.sleep(0)
+
+    async def follow() -> Update:
+        with guarded.client("host3", "secret") as store:
+            async with contextlib.aclosing(sync(store, PREFIXES, sleep=sleep)) as stream:
+                return await upto(stream, RESOURCES + "nodes/host2")
+
+    assert asyncio.run(asyncio.wait_for(follow(), 30)).value == b"{}"
+    assert len(delays) >= 2
 
 
 def test_people_write_everything_of_the_cluster(guarded: EtcdCluster) -> None:

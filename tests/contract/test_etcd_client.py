@@ -15,7 +15,7 @@ from backends import EtcdBackend
 from proxy import Proxy
 
 from tortie.datastore.connection import TLS
-from tortie.datastore.etcd import EtcdStore, NoSpaceError, UnauthorizedError
+from tortie.datastore.etcd import EtcdStore, NoSpaceError
 from tortie.datastore.etcd import store as etcd_store
 from tortie.datastore.etcd.codec import MAX_OPERATIONS, MAX_REQUEST_BYTES
 from tortie.datastore.store import (
@@ -30,6 +30,7 @@ from tortie.datastore.store import (
     ReplacedError,
     StoreError,
     TooLargeError,
+    UnauthorizedError,
     UnavailableError,
     Write,
 )

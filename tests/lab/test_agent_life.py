@@ -52,6 +52,38 @@ def test_a_table_that_somebody_deletes_comes_back_at_once(lab: Lab) -> None:
     eventually(lambda: table(lab) == before, "the agent puts its table back", within_s=5)
 
 
+ENDPOINT = """
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: host1-k8s-late-eth0}
+spec:
+  {orchestrator: k8s, node: host1, pod: late, endpoint: eth0, interfaceName: cali-late, ipNetworks: [10.65.9.9/32]}
+"""
+
+
+def test_a_locked_datastore_changes_nothing_and_what_is_in_force_is_kept(lab: Lab) -> None:
+    def operate(*arguments: str, text: str = "") -> None:
+        command = [sys.executable, "-m", "tortie", "--lab", lab.name, *arguments]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, input=text)
+
+    def is_told(sentence: str) -> bool:
+        with lab.logs("host1") as logs:
+            return sentence in logs["host1/agent.log"].read().decode()
+
+    operate("datastore", "init")
+    operate("datastore", "lock")
+    eventually(lambda: is_told("the datastore is locked"), "the agent hears of it")
+    before = table(lab)
+    operate("apply", "-f", "-", text=ENDPOINT)
+    assert inside(lab, "nft", "delete", "table", "inet", "tortie").returncode == 0
+    eventually(lambda: table(lab) == before, "the agent puts its table back as it was", within_s=5)
+    assert "cali-late" not in table(lab)
+    operate("datastore", "unlock")
+    eventually(lambda: "cali-late" in table(lab), "the agent takes in what was written meanwhile")
+    operate("delete", "workloadendpoint", "host1-k8s-late-eth0")
+    eventually(lambda: table(lab) == before, "the endpoint goes again")
+
+
 def test_a_second_agent_refuses_to_start_and_changes_nothing(lab: Lab) -> None:
     before = table(lab)
     second = tortie(lab, *AGENT)

@@ -1,14 +1,14 @@
 """The agent of a host: from the datastore to the kernel and to BIRD.
 
-    syncer ─► Intake ─┬─► calc ─► PolicyPlane ─► nf_tables
-                      │     ├───► EndpointPlane ─► routes, link settings, start gate
-                      │     └───► FlowPlane ─► conntrack
-                      └─► RoutingPlane ─► BIRD
+    syncer ─► WholeStates ─► Intake ─┬─► calc ─► PolicyPlane ─► nf_tables
+                                     │     ├───► EndpointPlane ─► routes, link settings, start gate
+                                     │     └───► FlowPlane ─► conntrack
+                                     └─► RoutingPlane ─► BIRD
     links of the host ────────► EndpointPlane
     changes of our table by others ─► PolicyPlane
 
 One event loop. A step takes in what has come and brings all planes to it; nothing is written before the first InSync, and when
-the datastore cannot be reached what is in the kernel stays. Ending the agent leaves its rules, routes and BIRD in force.
+the datastore cannot be reached, or says that it is not ready, what is in the kernel stays. Ending the agent leaves its rules, routes and BIRD in force.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tortie.agent.garbage import Garbage
 from tortie.agent.intake import PREFIXES, Intake
 from tortie.agent.policy import PolicyPlane
 from tortie.agent.settings import AgentSettings
+from tortie.agent.wholestates import WholeStates
 from tortie.bird.daemon import BirdDaemon
 from tortie.calc.graph import Calculation
 from tortie.dataplane.conntrack import ConntrackTable
@@ -49,6 +50,7 @@ class Agent:
     def __init__(self, settings: AgentSettings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._states = WholeStates()
         self._calculation = Calculation(settings.node)
         nft = NftDriver()
         self._table = nft.watch()
@@ -90,7 +92,7 @@ class Agent:
     async def _follow_datastore(self) -> None:
         async for batch in sync(self._store, PREFIXES):
             was_in_sync = self._is_in_sync
-            self._intake.take(batch)
+            self._intake.take(self._states.take(batch))
             if not self._is_in_sync:
                 continue
             if not was_in_sync:

@@ -37,11 +37,17 @@ def new_stamp() -> Stamp:
 
 
 def carry_out(
-    place: Place, plan: Plan, report: Report, *, create: bool = False, then: Callable[[Store], None] = lambda _: None
+    place: Place,
+    plan: Plan,
+    report: Report,
+    *,
+    create: bool = False,
+    is_repeatable: bool = False,
+    then: Callable[[Store], None] = lambda _: None,
 ) -> None:
     """Open the store, commit what *plan* plans and tell it; with *create*, make an SQLite store that is missing.
 
-    *then* looks at what is stored afterwards.
+    *is_repeatable* is ``perform``'s; *then* looks at what is stored afterwards.
     """
     with open_store(place, create=create and report.dry_run == "none") as store:
         if report.dry_run != "none":
@@ -49,7 +55,7 @@ def carry_out(
             then(store)
             return
         with _telling_what_was_done(report):
-            outcomes = perform(store, lambda: plan(store), time.monotonic_ns)
+            outcomes = perform(store, lambda: plan(store), time.monotonic_ns, is_repeatable=is_repeatable)
         then(store)
     tell(outcomes, report)
     _tell_of_parts(len({outcome.revision for outcome in outcomes if outcome.committed_at_ns is not None}))

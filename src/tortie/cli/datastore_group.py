@@ -23,7 +23,7 @@ from tortie.cli.progress import bar
 from tortie.cli.settings import Settings, datastore_options
 from tortie.datastore.connection import SQLiteConnection
 from tortie.datastore.sqlite import Retention, SQLiteStore
-from tortie.datastore.store import Store
+from tortie.datastore.store import AlreadyExistsError, Store
 from tortie.datastore.transfer import TransferError, export_lines, import_site, read_site
 from tortie.model.kinds import CALICO_PREFIX, KUBERNETES_PREFIX
 
@@ -40,6 +40,7 @@ def datastore() -> None:
       tortie datastore init
       tortie datastore status
       tortie datastore backup /var/backups/tortie.db
+      tortie datastore restore /var/backups/tortie.db --overwrite
       tortie datastore export -o site.jsonl
       tortie --datastore etcds://etcd1,etcd2,etcd3 datastore import site.jsonl
     """
@@ -211,14 +212,48 @@ def backup(settings: Settings, file: Path, datastore: str | None, lab: str | Non
     Example:
       tortie datastore backup /var/backups/tortie-monday.db
     """
-    place = settings.over(datastore, lab).connection()
-    if not isinstance(place, SQLiteConnection):
-        instead = "`tortie datastore export`" if isinstance(place, LabConnection) else "`etcdctl snapshot save`"
-        raise CommandError(f"{place.url}: only an SQLite store can be backed up so; use {instead}")
+    place = _file_of(settings.over(datastore, lab).connection(), "backed up", "`etcdctl snapshot save`")
     with open_store(place) as store, bar("Copying") as tell:
         assert isinstance(store, SQLiteStore)
         store.backup(file.absolute(), tell)
     click.echo(f"{file}: {file.stat().st_size} bytes")
+
+
+def _file_of(place: Place, done: str, of_etcd: str) -> SQLiteConnection:
+    """*place*, if it is a file; CommandError, which says what to use instead."""
+    if isinstance(place, SQLiteConnection):
+        return place
+    instead = "`tortie datastore export` and `import`" if isinstance(place, LabConnection) else of_etcd
+    raise CommandError(f"{place.url}: only an SQLite store can be {done} so; use {instead}")
+
+
+@datastore.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Restore into a store that holds something, all of which is replaced.")
+@datastore_options
+@click.pass_obj
+def restore(settings: Settings, file: Path, overwrite: bool, datastore: str | None, lab: str | None) -> None:
+    """Bring an SQLite store back to what the backup FILE holds, while others have it open.
+
+    A store that is missing is made. Of one that is there everything is replaced, in one commit: keys that are not in the backup are
+    deleted, and those of living processes (with a lease) stay. To whoever follows the store these are changes as any others: its
+    revisions go on. FILE stays as it is.
+
+    \b
+    Examples:
+      tortie --datastore sqlite:///new.db datastore restore /var/backups/tortie-monday.db
+      tortie datastore restore /var/backups/tortie-monday.db --overwrite
+    """
+    place = _file_of(settings.over(datastore, lab).connection(), "restored", "`etcdctl snapshot restore`")
+    with open_store(place, create=True) as store, bar("Restoring") as tell:
+        assert isinstance(store, SQLiteStore)
+        try:
+            done = store.restore(file.absolute(), overwrite=overwrite, progress=tell)
+        except AlreadyExistsError as error:
+            raise CommandError(
+                f"{place.url} is not empty: {error.key} is there; --overwrite replaces all of it"
+            ) from error
+    click.echo(f"{done.written} keys written and {done.deleted} deleted: {place.url} is as it was in {file}")
 
 
 @datastore.command()

@@ -189,7 +189,7 @@ def import_(settings: Settings, file: str, datastore: str | None, lab: str | Non
         initialise(store, uuid.uuid4().hex, stamp)
         adopt(store, found.cluster)
         done = (
-            perform(store, lambda: plan_apply(store, found.resources, stamp), time.monotonic_ns)
+            perform(store, lambda: plan_apply(store, found.resources, stamp), time.monotonic_ns, is_repeatable=True)
             if found.resources
             else ()
         )

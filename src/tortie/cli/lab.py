@@ -208,7 +208,7 @@ def _create(name: str, pod: Mapping[str, Any]) -> None:
         if any(key.kind is POD for key in there):
             raise CommandError(f"there is a workload {pod['metadata']['namespace']}/{pod['metadata']['name']} already")
         wanted = [item for item in resources if not (item.key.kind is NAMESPACE and item.key in there)]
-        perform(store, lambda: plan_apply(store, wanted, stamp), time.monotonic_ns)
+        perform(store, lambda: plan_apply(store, wanted, stamp), time.monotonic_ns, is_repeatable=True)
 
 
 @lab.command(name="exec")

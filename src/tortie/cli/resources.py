@@ -54,7 +54,7 @@ def create(
     existing = Existing.SKIPPED if skip_exists else Existing.REFUSED
     place = settings.over(datastore, lab).connection()
     plan, warn = _plan(resources, existing, dry_run), _warning(resources)
-    carry_out(place, plan, Report(form, dry_run), create=True, then=warn)
+    carry_out(place, plan, Report(form, dry_run), create=True, is_repeatable=skip_exists, then=warn)
 
 
 @click.command()
@@ -99,7 +99,7 @@ def apply(
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     place = settings.over(datastore, lab).connection()
     plan, warn = _plan(resources, Existing.CHANGED, dry_run), _warning(resources)
-    carry_out(place, plan, Report(form, dry_run), create=True, then=warn)
+    carry_out(place, plan, Report(form, dry_run), create=True, is_repeatable=True, then=warn)
 
 
 @click.command()
@@ -127,7 +127,7 @@ def replace(
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     place = settings.over(datastore, lab).connection()
     plan, warn = _plan(resources, Existing.REQUIRED, dry_run), _warning(resources)
-    carry_out(place, plan, Report(form, dry_run, changed="replaced"), then=warn)
+    carry_out(place, plan, Report(form, dry_run, changed="replaced"), is_repeatable=True, then=warn)
 
 
 def _plan(resources: tuple[ReadResource, ...], existing: Existing, dry_run: str) -> Plan:
@@ -225,4 +225,5 @@ def delete(
         settings.over(datastore, lab).connection(),
         lambda store: plan_delete(store, keys, ignore_not_found=ignore_not_found),
         Report(form, dry_run),
+        is_repeatable=ignore_not_found,
     )

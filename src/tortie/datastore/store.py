@@ -167,6 +167,10 @@ class UnavailableError(StoreError):
     """The store cannot be reached now; it may answer later."""
 
 
+class UnauthorizedError(StoreError):
+    """The store does not let us: it does not know us, or we have not the right. Until somebody gives it, trying again is in vain."""
+
+
 class AmbiguousWriteError(UnavailableError):
     """The store was lost while it wrote: whether it did is not known. Read again and plan again."""
 

@@ -170,7 +170,7 @@ def import_site(store: Store, site: Site, *, merge: bool = False, tell: Tell = l
     With *merge*, keys of the site are overwritten and others stay. TransferError, ConflictError if somebody else writes to the
     same keys, TooLargeError; what is done until then stays, and importing again goes on from there.
     """
-    items = _ordered(site.items)
+    items = in_order(site.items)
     marker = _marker(store, site)
     if marker.entry is None and not merge:
         _refuse_content(store)
@@ -241,8 +241,8 @@ _LAST = tuple(
 )
 
 
-def _ordered(items: Iterable[Item]) -> list[Item]:
-    """That the site is not ready first; what policies are enforced on last."""
+def in_order(items: Iterable[Item]) -> list[Item]:
+    """*items* as they are written one after the other: whether the site is ready first; what policies are enforced on last."""
 
     def place(item: Item) -> int:
         if item.key == CLUSTER_KEY:

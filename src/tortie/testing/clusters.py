@@ -72,6 +72,10 @@ class RandomCluster(msgspec.Struct, frozen=True, kw_only=True):
     resources: tuple[Resource, ...]
     """Calico's kinds and Kubernetes' own; workload endpoints included."""
 
+    def __repr__(self) -> str:
+        """Short: a failing test says which seed to make it of."""
+        return f"RandomCluster of {len(self.resources)} resources on {len(self.hosts)} hosts"
+
     @property
     def endpoints(self) -> tuple[WorkloadEndpoint, ...]:
         return tuple(resource for resource in self.resources if isinstance(resource, WorkloadEndpoint))

@@ -149,11 +149,35 @@ def test_a_backup_is_a_store(tortie: Tortie, store: SQLiteStore, tmp_path: Path)
     assert f"{tmp_path}/copy.db: File exists" in tortie("datastore", "backup", f"{tmp_path}/copy.db", status=1).stderr
 
 
+def test_a_backup_is_restored_over_what_came_later_only_if_that_is_meant(
+    tortie: Tortie, store: SQLiteStore, tmp_path: Path
+) -> None:
+    backup = f"{tmp_path}/copy.db"
+    tortie("apply", "-f", "-", stdin=POLICIES)
+    before = content(store)
+    tortie("datastore", "backup", backup)
+    tortie("delete", "networkset", "office", "-n", "prod")
+    assert "is not empty: /calico/" in tortie("datastore", "restore", backup, status=1).stderr
+    done = tortie("datastore", "restore", backup, "--overwrite")
+    assert done.stdout.startswith("1 keys written and 0 deleted")
+    assert content(store) == before
+    tortie("--datastore", f"sqlite://{tmp_path}/new.db", "datastore", "restore", backup)
+    with SQLiteStore.open(tmp_path / "new.db") as new:
+        assert content(new) == before
+
+
 @pytest.mark.parametrize(
     ("url", "instead"), [("lab://demo", "tortie datastore export"), ("etcd://localhost", "etcdctl snapshot save")]
 )
 def test_what_cannot_be_backed_up_so_says_how_it_is_done(tortie: Tortie, url: str, instead: str) -> None:
     assert instead in tortie("--datastore", url, "datastore", "backup", "x", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "instead"), [("lab://demo", "tortie datastore export"), ("etcd://localhost", "etcdctl snapshot restore")]
+)
+def test_what_cannot_be_restored_so_says_how_it_is_done(tortie: Tortie, url: str, instead: str) -> None:
+    assert instead in tortie("--datastore", url, "datastore", "restore", "x", status=1).stderr
 
 
 @pytest.mark.parametrize("by", ["file", "pipe"])

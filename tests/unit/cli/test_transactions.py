@@ -133,16 +133,70 @@ def test_a_failure_before_anything_was_written_is_itself(store: SQLiteStore) -> 
 
 
 class Lost(Limited):
+    """Loses the answer to its first transactions, which are done or not."""
+
+    def __init__(self, store: SQLiteStore, *, is_done: bool, operations: int = 100, times: int = 1) -> None:
+        super().__init__(store, operations)
+        self._is_done = is_done
+        self._times = times
+
     def transact(self, checks: tuple[Check, ...], writes: tuple[Write, ...]) -> int:
-        super().transact(checks, writes)
+        if len(self.transactions) >= self._times:
+            return super().transact(checks, writes)
+        if self._is_done:
+            super().transact(checks, writes)
+        else:
+            self.transactions.append(len(writes))
         raise AmbiguousWriteError("it was lost during a write, which may have been done")
 
 
-def test_a_write_that_may_have_been_done_is_not_repeated_but_explained(store: SQLiteStore) -> None:
-    lost: Any = Lost(store, 100)
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+def test_a_write_that_may_have_been_done_is_not_repeated_but_explained(store: SQLiteStore, is_done: bool) -> None:
+    lost: Any = Lost(store, is_done=is_done)
     with pytest.raises(CommandError, match="may have been done; look with `tortie get`"):
         perform(lost, lambda: plan_apply(lost, read(namespaces(1)).resources, STAMP, Existing.REFUSED), lambda: 7)
     assert len(lost.transactions) == 1
+
+
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+def test_an_apply_whose_answer_was_lost_is_planned_again(store: SQLiteStore, is_done: bool) -> None:
+    lost: Any = Lost(store, is_done=is_done, operations=4)
+    resources = read(namespaces(3)).resources
+    outcomes = perform(lost, lambda: plan_apply(lost, resources, STAMP), lambda: 7, is_repeatable=True)
+    assert [(outcome.key.name, outcome.action) for outcome in outcomes] == [
+        (f"ns{n}", Action.CREATED) for n in range(3)
+    ]
+    assert [outcome.revision for outcome in outcomes] == [store.get(outcome.key.path).revision for outcome in outcomes]
+    assert lost.transactions == ([4, 2] if is_done else [4, 4, 2])
+
+
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+def test_a_deletion_whose_answer_was_lost_is_planned_again_where_absence_is_no_mistake(
+    store: SQLiteStore, is_done: bool
+) -> None:
+    perform(store, lambda: plan_apply(store, read(namespaces(1)).resources, STAMP), lambda: 7)
+    lost: Any = Lost(store, is_done=is_done)
+    keys = {ResourceKey(kinds.NAMESPACE, "", "ns0"): ""}
+    (outcome,) = perform(lost, lambda: plan_delete(lost, keys, ignore_not_found=True), lambda: 7, is_repeatable=True)
+    assert outcome.action is Action.DELETED
+    assert store.list("/").entries == ()
+
+
+def test_a_failure_after_a_lost_answer_says_that_it_may_be_our_own_doing(store: SQLiteStore) -> None:
+    perform(store, lambda: plan_apply(store, read(namespaces(1)).resources, STAMP), lambda: 7)
+    revision = store.get(ResourceKey(kinds.NAMESPACE, "", "ns0").path).revision
+    text = (
+        f"{{apiVersion: v1, kind: Namespace, metadata: {{name: ns0, labels: {{a: b}}, resourceVersion: '{revision}'}}}}"
+    )
+    lost: Any = Lost(store, is_done=True)
+    with pytest.raises(CommandError, match=r"has changed since the file was made.*that may be by this command itself"):
+        perform(lost, lambda: plan_apply(lost, read(text).resources, STAMP), lambda: 7, is_repeatable=True)
+
+
+def test_a_datastore_that_loses_every_answer_is_given_up(store: SQLiteStore) -> None:
+    lost: Any = Lost(store, is_done=False, times=100)
+    with pytest.raises(CommandError, match="10 times in a row"):
+        perform(lost, lambda: plan_apply(lost, read(namespaces(1)).resources, STAMP), lambda: 7, is_repeatable=True)
 
 
 @pytest.mark.parametrize(

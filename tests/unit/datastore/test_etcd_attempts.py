@@ -7,8 +7,15 @@ import pytest
 
 from tortie.datastore.etcd.attempts import Attempts, Effect
 from tortie.datastore.etcd.cluster import Cluster
-from tortie.datastore.etcd.faults import NoSpaceError, RevisionCompactedError, UnauthorizedError
-from tortie.datastore.store import AmbiguousWriteError, NotFoundError, StoreError, TooLargeError, UnavailableError
+from tortie.datastore.etcd.faults import NoSpaceError, RevisionCompactedError
+from tortie.datastore.store import (
+    AmbiguousWriteError,
+    NotFoundError,
+    StoreError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
 
 LOST = "recvmsg:Connection reset by peer"
 REFUSED = (

@@ -13,7 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tortie.datastore.sqlite import SQLiteStore
-from tortie.datastore.store import Changes, Delete, Page, Progress, Put, StoreError, UnavailableError, Watch
+from tortie.datastore.store import (
+    Changes,
+    Delete,
+    Page,
+    Progress,
+    Put,
+    StoreError,
+    UnauthorizedError,
+    UnavailableError,
+    Watch,
+)
 from tortie.datastore.syncer import Backoff, Batch, sync
 from tortie.model.updates import InSync, Update
 
@@ -144,7 +154,7 @@ def test_a_lost_watch_goes_on_where_it_stopped(store: UnreliableStore) -> None:
     async def follow() -> list[Update | InSync]:
         stream = sync(store, PREFIXES, sleep=no_sleep)
         assert await anext(stream) == (InSync(1),)
-        store.before_event = [lambda: None, fail(UnavailableError("lost")), fail(UnavailableError("still lost"))]
+        store.before_event = [lambda: None, fail(UnavailableError("lost")), fail(UnauthorizedError("still lost"))]
         for number in range(3):
             store.apply("/calico/1", str(number).encode())
         return await upto(stream, 4)
@@ -153,9 +163,12 @@ def test_a_lost_watch_goes_on_where_it_stopped(store: UnreliableStore) -> None:
     assert store.started_from == [("/", 2), ("/", 3), ("/", 3)]
 
 
-def test_nothing_is_sent_while_the_store_is_away(store: UnreliableStore) -> None:
+@pytest.mark.parametrize(
+    "error", [UnavailableError("away"), UnauthorizedError("who are you?")], ids=["away", "refused"]
+)
+def test_nothing_is_sent_while_the_store_does_not_answer(store: UnreliableStore, error: Exception) -> None:
     written = store.apply("/calico/1", b"1")
-    store.before_list = [fail(UnavailableError("away"))] * 5
+    store.before_list = [fail(error)] * 5
     assert run(upto(sync(store, PREFIXES, sleep=no_sleep), 2)) == [
         Update("/calico/1", b"1", written.revision),
         InSync(written.revision),

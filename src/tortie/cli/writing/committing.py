@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tortie.cli.errors import CommandError
-from tortie.cli.writing.change import Change, Outcome, Planner
+from tortie.cli.writing.change import Action, Change, Outcome, Planner
 from tortie.datastore.store import (
     AmbiguousWriteError,
     Check,
@@ -34,33 +34,36 @@ class PartlyDoneError(CommandError):
         self.done = done
 
 
-def perform(store: Store, plan: Planner, now_ns: Callable[[], int], *, dry_run: bool = False) -> tuple[Outcome, ...]:
+def perform(
+    store: Store, plan: Planner, now_ns: Callable[[], int], *, dry_run: bool = False, is_repeatable: bool = False
+) -> tuple[Outcome, ...]:
     """Commit what *plan* plans, planning again after a lost race, ATTEMPTS times.
 
+    With *is_repeatable* also after a write whose answer was lost: for plans that lead to the same state where a part of them has
+    been done already. Others then fail, since what was to be created would be found to exist, what was to be deleted to be missing.
     CommandError from then on; PartlyDoneError for any failure after a first transaction was committed.
     """
-    done: dict[ResourceKey, Outcome] = {}
+    commits = _Commits(store, now_ns, dry_run=dry_run)
     try:
         for _ in range(ATTEMPTS):
-            changes = plan()
             try:
-                for outcome in _outcomes(store, changes, now_ns, dry_run=dry_run):
-                    _note(done, outcome)
+                return commits.commit(plan())
             except ConflictError as error:
+                lost: StoreError = error
+            except AmbiguousWriteError as error:
+                if not is_repeatable:
+                    raise
                 lost = error
-                continue
-            return tuple(done.values())
         raise CommandError(
             f"{lost}, and so {ATTEMPTS} times in a row while this command was deciding what to write; it has given up"
         )
     except (StoreError, CommandError) as error:
-        written = tuple(outcome for outcome in done.values() if outcome.committed_at_ns is not None)
+        problem = commits.explained(error)
+        written = tuple(outcome for outcome in commits.done.values() if outcome.committed_at_ns is not None)
         if written:
-            raise PartlyDoneError(written, str(error)) from error
-        if isinstance(error, AmbiguousWriteError):
-            # Not planned again: what was to be created would be found to exist, what was to be deleted to be missing.
-            hint = "look with `tortie get` or `tortie diff` before you run the command again"
-            raise CommandError(f"the datastore: {error}; {hint}") from error
+            raise PartlyDoneError(written, problem) from error
+        if commits.in_doubt:
+            raise CommandError(problem) from error
         raise
 
 
@@ -100,32 +103,70 @@ class _Load:
         )
 
 
-def _outcomes(
-    store: Store, changes: Sequence[Change], now_ns: Callable[[], int], *, dry_run: bool
-) -> Iterator[Outcome]:
-    _writes(changes)  # what contradicts itself is refused before a first part of it is written
-    for batch in batches(changes, store.limits):
-        yield from _commit(store, batch, now_ns, dry_run=dry_run)
+class _Commits:
+    """What one command has committed, over all its plans."""
 
+    def __init__(self, store: Store, now_ns: Callable[[], int], *, dry_run: bool) -> None:
+        self._store = store
+        self._now_ns = now_ns
+        self._is_dry_run = dry_run
+        self.done: dict[ResourceKey, Outcome] = {}
+        self.in_doubt: dict[ResourceKey, Outcome] = {}
+        """What becomes of resources if the write whose answer was lost has been done."""
 
-def _commit(store: Store, changes: Sequence[Change], now_ns: Callable[[], int], *, dry_run: bool) -> Iterator[Outcome]:
-    writes = _writes(changes)
-    if dry_run or not writes:
-        yield from (Outcome(change.key, change.action, change.revision, None) for change in changes)
-        return
-    at = now_ns()
-    try:
-        revision = store.transact(_checks(changes), writes)
-    except TooLargeError:
-        if len(changes) == 1:
+    def commit(self, changes: Sequence[Change]) -> tuple[Outcome, ...]:
+        """Commit *changes*; everything that has been done until now. ConflictError, AmbiguousWriteError."""
+        _writes(changes)  # what contradicts itself is refused before a first part of it is written
+        for batch in batches(changes, self._store.limits):
+            for outcome in self._committed(batch):
+                self._note(outcome)
+        deleted = {key: outcome for key, outcome in self.in_doubt.items() if outcome.action is Action.DELETED}
+        self.done = deleted | self.done  # they are in no later plan
+        return tuple(self.done.values())
+
+    def explained(self, error: StoreError | CommandError) -> str:
+        """The sentence for a failure."""
+        if isinstance(error, AmbiguousWriteError):
+            return f"the datastore: {error}; look with `tortie get` or `tortie diff` before you run the command again"
+        if self.in_doubt:
+            return f"{error}; that may be by this command itself, for the answer to a write was lost before"
+        return str(error)
+
+    def _committed(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        writes = _writes(changes)
+        if self._is_dry_run or not writes:
+            yield from (Outcome(change.key, change.action, change.revision, None) for change in changes)
+            return
+        at = self._now_ns()
+        try:
+            revision = self._store.transact(_checks(changes), writes)
+        except AmbiguousWriteError:
+            self.in_doubt = {
+                change.key: Outcome(change.key, change.action, change.revision, at)
+                for change in changes
+                if change.writes
+            }
             raise
-        half = len(changes) // 2  # a server may be set to less than its backend states
-        yield from _commit(store, changes[:half], now_ns, dry_run=False)
-        yield from _commit(store, changes[half:], now_ns, dry_run=False)
-        return
-    for change in changes:
-        written = (revision, at) if change.writes else (change.revision, None)
-        yield Outcome(change.key, change.action, *written)
+        except TooLargeError:
+            if len(changes) == 1:
+                raise
+            half = len(changes) // 2  # a server may be set to less than its backend states
+            yield from self._committed(changes[:half])
+            yield from self._committed(changes[half:])
+            return
+        for change in changes:
+            written = (revision, at) if change.writes else (change.revision, None)
+            yield Outcome(change.key, change.action, *written)
+
+    def _note(self, outcome: Outcome) -> None:
+        """What was created stays created, though it is found unchanged, or is changed again, by a later plan."""
+        if outcome.action is Action.UNCHANGED and outcome.key in self.in_doubt:
+            outcome = self.in_doubt[outcome.key]._replace(revision=outcome.revision)
+        before = self.done.get(outcome.key)
+        if before is None:
+            self.done[outcome.key] = outcome
+        elif outcome.committed_at_ns is not None:
+            self.done[outcome.key] = outcome._replace(action=before.action)
 
 
 def _checks(changes: Iterable[Change]) -> tuple[Check, ...]:
@@ -140,12 +181,3 @@ def _writes(changes: Iterable[Change]) -> tuple[Write, ...]:
         if writes.setdefault(write.key, write) != write:
             raise CommandError(f"two of the resources say different things about {write.key}")
     return tuple(writes.values())
-
-
-def _note(done: dict[ResourceKey, Outcome], outcome: Outcome) -> None:
-    """What was created stays created, though it is found unchanged, or is changed again, by a later plan."""
-    before = done.get(outcome.key)
-    if before is None:
-        done[outcome.key] = outcome
-    elif outcome.committed_at_ns is not None:
-        done[outcome.key] = outcome._replace(action=before.action)

@@ -10,7 +10,7 @@ Loading gRPC takes more time than all of a short command, so this package is imp
 nowhere else.
 """
 
-from tortie.datastore.etcd.faults import NoSpaceError, UnauthorizedError
+from tortie.datastore.etcd.faults import NoSpaceError
 from tortie.datastore.etcd.store import EtcdStore, Health
 
-__all__ = ["EtcdStore", "Health", "NoSpaceError", "UnauthorizedError"]
+__all__ = ["EtcdStore", "Health", "NoSpaceError"]

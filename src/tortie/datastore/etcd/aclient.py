@@ -23,8 +23,9 @@ WatchStream: TypeAlias = "grpc.aio.StreamStreamCall[rpc.WatchRequest, rpc.WatchR
 class AsyncClient:
     """Connects at the first call; to be used ``async with``, since a channel that is left open keeps a process from ending."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, is_for_listing: bool = False) -> None:
         self._cluster = cluster
+        self._is_for_listing = is_for_listing
         self._channel: grpc.aio.Channel | None = None
         self._connected: Server | None = None
 
@@ -89,7 +90,7 @@ class AsyncClient:
         server = self._cluster.server
         if self._channel is None or self._connected != server:
             await self._close()
-            self._channel, self._connected = self._cluster.aio_channel(), server
+            self._channel, self._connected = self._cluster.aio_channel(is_for_listing=self._is_for_listing), server
         return self._channel
 
     async def _close(self) -> None:

@@ -15,8 +15,7 @@ import grpc
 
 from tortie.datastore.connection import TLS
 from tortie.datastore.etcd import rpc_pb2 as rpc
-from tortie.datastore.etcd.faults import UnauthorizedError
-from tortie.datastore.store import UnavailableError
+from tortie.datastore.store import UnauthorizedError, UnavailableError
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # a page may be large; etcd bounds it by what its keys hold
@@ -32,6 +31,14 @@ _OPTIONS = (
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.enable_http_proxy", 0),
 )
+
+_LISTING_OPTIONS = (
+    *_OPTIONS,
+    # Pages of several MB come in a few large frames, and the server need not wait for us to take them.
+    ("grpc.http2.lookahead_bytes", 16 << 20),
+    ("grpc.http2.max_frame_size", 4 << 20),
+)
+"""Not for watches: what is not read of one should stay in the server."""
 
 
 class Server(NamedTuple):
@@ -99,12 +106,13 @@ class Cluster:
             return grpc.insecure_channel(target, options=_OPTIONS)
         return grpc.secure_channel(target, _channel_credentials(self._tls), options=_OPTIONS)
 
-    def aio_channel(self) -> grpc.aio.Channel:
+    def aio_channel(self, *, is_for_listing: bool) -> grpc.aio.Channel:
         """A channel to the server in use, for the running event loop."""
         target = self.server.endpoint
+        options = _LISTING_OPTIONS if is_for_listing else _OPTIONS
         if self._tls is None:
-            return grpc.aio.insecure_channel(target, options=_OPTIONS)
-        return grpc.aio.secure_channel(target, _channel_credentials(self._tls), options=_OPTIONS)
+            return grpc.aio.insecure_channel(target, options=options)
+        return grpc.aio.secure_channel(target, _channel_credentials(self._tls), options=options)
 
 
 def _channel_credentials(tls: TLS) -> grpc.ChannelCredentials:

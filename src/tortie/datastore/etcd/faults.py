@@ -11,11 +11,14 @@ from typing import NamedTuple, Protocol
 
 import grpc
 
-from tortie.datastore.store import AmbiguousWriteError, NotFoundError, StoreError, TooLargeError, UnavailableError
-
-
-class UnauthorizedError(StoreError):
-    """etcd does not let us: no user, a wrong password, or a right that our user's roles do not have."""
+from tortie.datastore.store import (
+    AmbiguousWriteError,
+    NotFoundError,
+    StoreError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
 
 
 class NoSpaceError(UnavailableError):
@@ -38,6 +41,7 @@ class Kind(Enum):
     FUTURE = auto()
     COMPACTED = auto()
     UNAUTHORIZED = auto()
+    """No user, a wrong password, or a right that our user's roles do not have."""
     NO_SPACE = auto()
     TOO_LARGE = auto()
     NO_LEASE = auto()

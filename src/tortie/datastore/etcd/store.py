@@ -9,6 +9,7 @@ from math import ceil
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from tortie.datastore.collector import uncollected
 from tortie.datastore.connection import TLS
 from tortie.datastore.etcd import rpc_pb2 as rpc
 from tortie.datastore.etcd.aclient import AsyncClient
@@ -18,6 +19,7 @@ from tortie.datastore.etcd.cluster import Cluster
 from tortie.datastore.etcd.codec import (
     MAX_OPERATIONS,
     MAX_REQUEST_BYTES,
+    entries_of,
     entry_of,
     holds,
     is_once_only,
@@ -143,7 +145,7 @@ class EtcdStore:
 
     async def pages(self, prefix: str, *, at_revision: int | None = None) -> AsyncGenerator[Page, None]:
         """Pages of ``PAGE`` entries. As in ``list``, the next one is under way while the receiver has this one."""
-        async with AsyncClient(self._cluster) as client:
+        async with AsyncClient(self._cluster, is_for_listing=True) as client:
             coming = asyncio.create_task(client.call(RANGE, _listing(prefix, None, at_revision)))
             try:
                 while True:
@@ -314,5 +316,6 @@ def _listing(prefix: str, after: str | None, at_revision: int | None, limit: int
 
 
 def _page(answer: rpc.RangeResponse, at_revision: int | None) -> Page:
-    entries = tuple(map(entry_of, answer.kvs))
+    with uncollected():
+        entries = entries_of(answer.kvs)
     return Page(entries, at_revision or answer.header.revision, entries[-1].key if answer.more else None)

@@ -38,6 +38,7 @@ from tortie.datastore.store import (
 )
 
 if TYPE_CHECKING:
+    from tortie.datastore.sqlite.restore import Restored
     from tortie.datastore.sqlite.watch import SQLiteWatch
 
 _log = logging.getLogger(__name__)
@@ -185,6 +186,23 @@ class SQLiteStore:
 
         with self._reading() as connection:
             write_backup(connection, target, progress)
+
+    def restore(
+        self, backup: Path, *, overwrite: bool = False, progress: Callable[[int, int], object] = lambda *_: None
+    ) -> Restored:
+        """Make what the file *backup* holds the newest state, in one commit, while others have the store open.
+
+        Without *overwrite*, AlreadyExistsError if the store holds anything. OSError, StoreError. *progress* is called with keys
+        written and keys in all.
+        """
+        from tortie.datastore.sqlite.restore import opened_backup, restore  # noqa: PLC0415 - few need it
+
+        with opened_backup(backup, self._settings.path) as source:
+            with self._writing() as connection:
+                now_s = self._settings.wall_clock()
+                done = restore(connection, source, now_s, overwrite=overwrite, tell=progress)
+            self._ring()
+        return done
 
     # --- leases ------------------------------------------------------------------------------------------------------------
 
