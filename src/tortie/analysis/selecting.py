@@ -61,6 +61,7 @@ SELECTING_KINDS: tuple[Kind, ...] = (
 """The kinds that ``selecting`` knows."""
 
 EVERYTHING = parse("all()")
+_HAS_ACCOUNT = f"has({SERVICE_ACCOUNT_LABEL})"
 
 
 class Sort(Enum):
@@ -147,7 +148,11 @@ def _subject(policy: NetworkPolicy | GlobalNetworkPolicy, namespace: str) -> Sel
     requests = [*_namespaces(path, "namespaceSelector", namespaces)]
     if spec.service_account_selector:
         accounts = _limit(namespace, "")
-        requests.append(_accounts((*path, "serviceAccountSelector"), spec.service_account_selector, accounts))
+        request = _accounts((*path, "serviceAccountSelector"), spec.service_account_selector, accounts)
+        if isinstance(policy, GlobalNetworkPolicy) and request.of_peers is not None:
+            # There all() means those with an account, so a negative one means those without.
+            request = request._replace(of_peers=parse(request.of_peers.text.replace("all()", _HAS_ACCOUNT)))
+        requests.append(request)
     if spec.selector or not requests:
         within = _limit(namespace, namespaces)
         requests.append(Request((*path, "selector"), Sort.ENDPOINT, parse(spec.selector).node, within))
