@@ -13,6 +13,10 @@ from hypothesis import settings
 
 from tortie.testing.tally import Tally
 
+# Tests in namespaces run in forked children, which gRPC's handlers would give threads: and a process with threads cannot enter a
+# user namespace. The children never use gRPC. Read when gRPC begins.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 settings.register_profile("soak", max_examples=2000, deadline=None)
 settings.register_profile("test", print_blob=True, deadline=None)  # a busy machine is no fault
 settings.load_profile("soak" if "TORTIE_SOAK" in os.environ else "test")

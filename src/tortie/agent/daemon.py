@@ -125,17 +125,21 @@ class Agent:
         if not self._is_in_sync:
             return
         self._has_worked = True
-        deltas = self._calculation.flush()
-        self._flows.update(deltas)
-        self._endpoints.update(deltas)
-        self._endpoints.close_gates()
-        self._policy.update(deltas)
+        self._tell_planes()
         in_force = self._policy.program()
         if in_force and not self._is_enforcing:
             _log.info("policy is in force")
             self._is_enforcing = True
         done = self._is_enforcing and self._endpoints.program(open_gates=in_force)
         self._must_retry = not (in_force and done)
+
+    def _tell_planes(self) -> None:
+        """What changed, in a function of its own: at a cold start that is large, and gone before what the kernel gets is made."""
+        deltas = self._calculation.flush()
+        self._flows.update(deltas)
+        self._endpoints.update(deltas)
+        self._endpoints.close_gates()
+        self._policy.update(deltas)
 
     async def _look_after(self) -> None:
         while True:

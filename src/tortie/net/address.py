@@ -88,7 +88,7 @@ class Address:
 class Network:
     """An IP network: every address whose first ``prefix_len`` bits equal those of ``packed``."""
 
-    __slots__ = ("_hash", "packed", "prefix_len")
+    __slots__ = ("_address", "_hash", "packed", "prefix_len")
 
     packed: bytes
     """The network's first address: 4 or 16 bytes in network order, host bits zero."""
@@ -103,6 +103,7 @@ class Network:
         self.packed = packed
         self.prefix_len = prefix_len
         self._hash = hash((packed, prefix_len))
+        self._address: Address | None = None
 
     @classmethod
     def parse(cls, text: str, *, strict: bool = True) -> Self:
@@ -129,8 +130,10 @@ class Network:
 
     @property
     def address(self) -> Address:
-        """The network's first address."""
-        return Address(self.packed)
+        """The network's first address: always the same object, for each rule that refers to a set has it in a key."""
+        if self._address is None:
+            self._address = Address(self.packed)
+        return self._address
 
     @property
     def is_host(self) -> bool:

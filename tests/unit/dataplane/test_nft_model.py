@@ -76,6 +76,16 @@ def test_only_what_changes_is_passed_on(delta: RulesetDelta, expected: tuple[Rul
     assert made.apply(delta) == (), "a delta taken in twice changes nothing"
 
 
+def test_what_was_asked_for_before_a_change_stays_as_it_was():
+    made = contents()
+    first = made.ruleset()
+    made.apply(SetDelta("s", members(C)))
+    second = made.ruleset()
+    made.apply(SetDelta("s", removed=members(A)))
+    held = [ruleset.sets["s"].elements for ruleset in (first, second, made.ruleset())]
+    assert held == [members(A, B), members(A, B, C), members(B, C)]
+
+
 def test_a_base_chain_that_moves_is_deleted_and_made_anew():
     made = Contents()
     first, second = (ChainReplace("base", (), BaseChain(Hook.FORWARD, priority)) for priority in (-1, -2))

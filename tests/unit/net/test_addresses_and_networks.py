@@ -118,5 +118,11 @@ def test_an_address_is_not_equal_to_its_network_and_families_are_apart():
     assert (Address.parse("10.0.0.1").family, Network.parse("::/0").family) == (Family.V4, Family.V6)
 
 
+def test_a_network_has_one_object_for_its_address():
+    network = Network.parse("10.0.0.1")
+    assert network.address == Address.parse("10.0.0.1")
+    assert network.address is network.address
+
+
 def test_equal_values_are_one_key():
     assert len({Address.parse("fd00::1"), Address.parse("fd00:0::1"), Network.parse("fd00::1")}) == 2

@@ -7,7 +7,9 @@ from tortie.model.policy import Action
 from tortie.net import TCP, Address, Family, Network
 from tortie.ruleset.runs import ALWAYS, AUTO
 from tortie.ruleset.runs.keysets import KeySet
-from tortie.ruleset.runs.shapes import Shape, Space
+from tortie.ruleset.runs.owners import Owners
+from tortie.ruleset.runs.shapes import Keys, Part, Shape, Space
+from tortie.ruleset.runs.slots import PolicySlots, Slot
 from tortie.ruleset.runs.steps import key_steps
 from tortie.ruleset.values import ChainDelete, ChainReplace, Flush, SetCreate, SetDelete, SetDelta
 from tortie.testing.groups import GroupHost, GroupState, elements
@@ -274,3 +276,22 @@ def test_a_tuple_is_its_policies_in_order_and_stands_in_one_set():
     assert host.group.owners((C, TCP, 80), space) is None
     host.flush(state(port_rule(81), port_rule(80, action=Action.DENY), port_rule(80)))
     assert host.group.owners((A, TCP, 80), space) == (f"{BASE}-SD4-deny", owners[1:])
+
+
+def test_keys_that_come_together_to_the_same_rules_share_what_is_kept_of_them():
+    space = Space(Shape.PEER, Family.V4)
+    slots = []
+    for n in range(3):
+        policy = PolicySlots(pid(n))
+        policy.label = n
+        slots.append(Slot(policy, 0, 0, Part(rule=port_rule(80), keys=Keys(space=space, addresses=S)), ()))
+    owners = Owners()
+    for slot in reversed(slots):
+        owners.add(slot, (A, B))
+    assert owners.owners(space, A) == tuple(slots)
+    assert owners.owners(space, A) is owners.owners(space, B)
+    owners.remove(slots[1], (A, B))
+    assert owners.owners(space, A) == (slots[0], slots[2])
+    assert owners.owners(space, A) is owners.owners(space, B)
+    owners.remove(slots[0], (A,))
+    assert (owners.owners(space, A), owners.owners(space, B)) == ((slots[2],), (slots[0], slots[2]))

@@ -6,6 +6,7 @@ whole), and also the shape of what is read back, where things that we would not 
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,7 +34,8 @@ class SetContents:
     """A set and its elements."""
 
     declaration: SetDeclaration | Unrecognised
-    elements: set[Element]
+    elements: AbstractSet[Element]
+    """As it was given until it is first changed, then our own."""
     foreign: bool = False
     """It has elements besides, such as we never write."""
 
@@ -114,19 +116,23 @@ class Contents:
         name = delta.declaration.name
         known = self.sets.get(name)
         if known is None:
-            self.sets[name] = SetContents(delta.declaration, set(delta.elements))
+            self.sets[name] = SetContents(delta.declaration, delta.elements)
             return (delta,)
         if known.declaration != delta.declaration:
             raise ValueError(f"set {name} exists with another type")
         return self._change_set(SetDelta(name, delta.elements, frozenset(known.elements) - delta.elements))
 
     def _change_set(self, delta: SetDelta) -> tuple[RulesetDelta, ...]:
-        elements = self.sets[delta.name].elements
-        added = delta.added - elements
-        removed = frozenset(element for element in delta.removed if element in elements and element not in delta.added)
+        known = self.sets[delta.name]
+        added = delta.added - known.elements
+        removed = frozenset(e for e in delta.removed if e in known.elements and e not in delta.added)
+        if not added and not removed:
+            return ()
+        elements = known.elements if isinstance(known.elements, set) else set(known.elements)
         elements -= removed
         elements |= added
-        return (SetDelta(delta.name, added, removed),) if added or removed else ()
+        known.elements = elements
+        return (SetDelta(delta.name, added, removed),)
 
     def _replace_chain(self, delta: ChainReplace) -> tuple[RulesetDelta, ...]:
         known = self.chains.get(delta.name)

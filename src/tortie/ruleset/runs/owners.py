@@ -7,7 +7,7 @@ themselves nothing is kept here: what a set holds is what the first owners say.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -18,8 +18,8 @@ from tortie.ruleset.runs.slots import Slot
 Moved: TypeAlias = tuple[Key, KeySet | None, KeySet | None]
 """A key with the sets where it stood at the last flush, and where it stands now."""
 
-_Owners: TypeAlias = Slot | list[Slot]
-"""One, as nearly always, or several in order."""
+_Owners: TypeAlias = Slot | tuple[Slot, ...]
+"""One, or several in order. Keys that came together to the same owners have one tuple: there are many such keys."""
 
 _order = attrgetter("order")
 
@@ -47,8 +47,8 @@ class Owners:
 
     def owners(self, space: Space, key: Key) -> tuple[Slot, ...]:
         """The slots that have a key, in order; the first decides."""
-        known = self._spaces[space].owners.get(key, []) if space in self._spaces else []
-        return tuple(known) if isinstance(known, list) else (known,)
+        known = self._spaces[space].owners.get(key, ()) if space in self._spaces else ()
+        return known if isinstance(known, tuple) else (known,)
 
     def flush(self) -> Iterator[Moved]:
         """The keys that came, went or moved since the last call."""
@@ -66,6 +66,7 @@ class _SpaceOwners:
 
     def add(self, slot: Slot, keys: Iterable[Key]) -> None:
         owners, before = self.owners, self._before
+        with_slot = _once_for_each(lambda known: _with(known, slot))
         for key in keys:
             known = owners.setdefault(key, slot)
             if known is slot:
@@ -74,11 +75,10 @@ class _SpaceOwners:
                 continue
             if before is not None and key not in before:
                 before[key] = _key_set(known)
-            several = known if isinstance(known, list) else [known]
-            insort(several, slot, key=_order)
-            owners[key] = several
+            owners[key] = with_slot(known)
 
     def remove(self, slot: Slot, keys: Iterable[Key]) -> None:
+        without_slot = _once_for_each(lambda known: _without(known, slot))
         for key in keys:
             known = self.owners[key]
             if self._before is not None and key not in self._before:
@@ -86,10 +86,7 @@ class _SpaceOwners:
             if known is slot:
                 del self.owners[key]
                 continue
-            assert isinstance(known, list), f"{key} is owned by {known}, not {slot}"
-            known.remove(slot)
-            if len(known) == 1:
-                self.owners[key] = known[0]
+            self.owners[key] = without_slot(known)
 
     def touch(self, keys: Iterable[Key]) -> None:
         if self._before is not None:
@@ -115,4 +112,30 @@ def _space(slot: Slot) -> Space:
 
 
 def _key_set(known: _Owners) -> KeySet | None:
-    return known[0].key_set if isinstance(known, list) else known.key_set
+    return known[0].key_set if isinstance(known, tuple) else known.key_set
+
+
+def _with(known: _Owners, slot: Slot) -> _Owners:
+    several = [*known] if isinstance(known, tuple) else [known]
+    insort(several, slot, key=_order)
+    return tuple(several)
+
+
+def _without(known: _Owners, slot: Slot) -> _Owners:
+    assert isinstance(known, tuple), f"{known} has these keys, not {slot}"
+    at = known.index(slot)
+    rest = known[:at] + known[at + 1 :]
+    return rest if len(rest) > 1 else rest[0]
+
+
+def _once_for_each(change: Callable[[_Owners], _Owners]) -> Callable[[_Owners], _Owners]:
+    """*change*, worked out once for each object: many keys have one, and its result is one object too."""
+    found: dict[int, tuple[_Owners, _Owners]] = {}
+
+    def changed(known: _Owners) -> _Owners:
+        # by identity, for to hash several costs as much as they are; the old ones are kept, so that an id stays theirs
+        if id(known) not in found:
+            found[id(known)] = known, change(known)
+        return found[id(known)][1]
+
+    return changed

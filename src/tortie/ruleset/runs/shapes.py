@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from functools import lru_cache
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -139,32 +139,31 @@ class Keys(RulesetValue, frozen=True, kw_only=True):
     def of_members(self, members: Iterable[Member]) -> Iterator[TupleElement | Address]:
         """The keys that these members of the set stand for; none for a network, or one of another family."""
         family = self.space.family
-        for member in members:
-            if isinstance(member, AddressPort):
-                if self.named and member.address.family is family and self.protocol in (None, member.protocol):
-                    yield member.address, member.protocol, member.port
-            elif not self.named and member.family is family and member.is_host:
-                yield from self._of_address(_address(member))
+        if self.named is None:
+            bits = family.bits if family is not None else None
+            # Written for speed: every rule that refers to a set comes by here with each of its members.
+            hosts = (m.address for m in members if isinstance(m, Network) and m.prefix_len == bits and m.is_host)
+            return self._of_addresses(hosts)
+        return (
+            (member.address, member.protocol, member.port)
+            for member in members
+            if isinstance(member, AddressPort)
+            and member.address.family is family
+            and self.protocol in (None, member.protocol)
+        )
 
     def listed(self) -> Iterator[TupleElement | Address]:
         """The keys that do not depend on a set."""
         if self.addresses is None and self.named is None:
             yield from self.ends
-        for address in self.addresses if isinstance(self.addresses, tuple) else ():
-            yield from self._of_address(address)
+        if isinstance(self.addresses, tuple):
+            yield from self._of_addresses(self.addresses)
 
-    def _of_address(self, address: Address) -> Iterator[TupleElement | Address]:
+    def _of_addresses(self, addresses: Iterable[Address]) -> Iterator[TupleElement | Address]:
         if self.space.shape is Shape.PEER:
-            yield address
-        else:
-            for end in self.ends:
-                yield address, *end
-
-
-@lru_cache(maxsize=1 << 16)
-def _address(network: Network) -> Address:
-    """The same object for the same address, as far as memory allows: it is in a key of each rule that refers to its set."""
-    return network.address
+            return iter(addresses)
+        several = addresses if len(self.ends) == 1 else tuple(addresses)
+        return chain.from_iterable(zip(several, *map(repeat, end), strict=False) for end in self.ends)
 
 
 class Part(RulesetValue, frozen=True, kw_only=True):
