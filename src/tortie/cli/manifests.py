@@ -9,20 +9,23 @@ from pathlib import Path
 import click
 
 from tortie.cli.errors import CommandError
-from tortie.model.document import ReadResource, ReadResult, read
+from tortie.model.document import Prepare, ReadResource, ReadResult, read
 from tortie.model.kinds import ResourceKey
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def read_manifests(paths: Iterable[str], *, namespace: str, recursive: bool) -> tuple[ReadResource, ...]:
-    """The resources of all *paths* (files, directories, ``-`` for standard input), in their order.
+def read_manifests(
+    paths: Iterable[str], *, namespace: str, recursive: bool, prepare: Prepare = lambda node: node
+) -> tuple[ReadResource, ...]:
+    """The resources of all *paths* (files, directories, ``-`` for standard input), in their order, of what *prepare* makes of documents.
 
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
     or one resource stands there twice.
     """
     results = [
-        read(text, source=source, default_namespace=namespace) for source, text in texts(paths, recursive=recursive)
+        read(text, source=source, default_namespace=namespace, prepare=prepare)
+        for source, text in texts(paths, recursive=recursive)
     ]
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
