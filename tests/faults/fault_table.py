@@ -74,11 +74,6 @@ CALC = (
         'set_id = named_port_id(selector.id, "any", name)',
     ),
     Fault(
-        "a named port is of any protocol", "calc/peers.py",
-        "if owned.name == port.name and port.protocol in (None, owned.protocol):",
-        "if owned.name == port.name:",
-    ),
-    Fault(
         "a new slice of a service is not heard of", "calc/services.py",
         "            self._touched.add(_service_of(value))", "            _service_of(value)",
     ),

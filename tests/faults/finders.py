@@ -50,4 +50,4 @@ _HISTORIES = "unit/calc/test_random_histories.py"
 RULESETS = Finder("random packets through rulesets", (f"{_RANDOM}[0]",))
 HISTORIES = Finder("random histories of the calculation", (_HISTORIES,))
 KERNELS = Finder("random packets through kernels", (_KERNELS,))
-MORE = Finder("more random packets through rulesets", tuple(f"{_RANDOM}[{number}]" for number in range(1, 7)))
+MORE = Finder("more random packets through rulesets", tuple(f"{_RANDOM}[{number}]" for number in range(1, 13)))

@@ -87,8 +87,7 @@ def _kind(place: str, document: Document) -> Kind | None:
     found = _kinds_by_header().get((api_version, name))
     if found is not None or is_kubernetes_node(document):
         return found or kinds.NODE
-    group = api_version.rpartition("/")[0]
-    if not group.endswith(_WITH_POLICIES) or name in _LEFT_ASIDE:
+    if is_no_matter_of_policy(api_version, name):
         return None
     known = sorted(kind.name for kind in KINDS if kind.api_version == api_version)
     if not known:
@@ -99,6 +98,13 @@ def _kind(place: str, document: Document) -> Kind | None:
     raise UnreadableDocumentError(
         f"{place}: {name} {_name(document)}: {name!r} is not a known kind of {api_version}{hint}"
     )
+
+
+def is_no_matter_of_policy(api_version: str, name: str) -> bool:
+    """Whether a kind is to be left aside: it is not known, and none that could open or close something."""
+    if any((kind.api_version, kind.name.lower()) == (api_version, name.lower()) for kind in KINDS):
+        return False
+    return not api_version.rpartition("/")[0].endswith(_WITH_POLICIES) or name in _LEFT_ASIDE
 
 
 @functools.cache

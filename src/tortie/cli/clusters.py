@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import click
 
 from tortie.analysis.cluster import KnownCluster, RefusedError, filled_in, known
+from tortie.analysis.templates import of_a_cluster
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
 from tortie.cli.manifests import read_manifests
 from tortie.cli.settings import Settings
 from tortie.cli.writing import entries
-from tortie.conversion import as_calico
+from tortie.conversion import as_calico, convert
 from tortie.datastore.store import Store
 from tortie.datastore.validation import InvalidValue, validate
 from tortie.model.kinds import ResourceKey
+from tortie.model.kubernetes import Pod
 from tortie.model.meta import Resource
 from tortie.model.updates import OwnersUpdate, ResourceUpdate, Update
 
@@ -36,18 +38,43 @@ def files_or_store(files: Sequence[str], *, recursive: bool, settings: Settings)
     if not files:
         with open_store(settings.connection()) as store:
             return _of_store(store)
-    read = read_manifests(files, namespace="default", recursive=recursive)
+    return Found(_filled_in(_of_files(files, recursive=recursive)))
+
+
+def with_and_without(files: Sequence[str], *, recursive: bool, settings: Settings) -> tuple[KnownCluster, KnownCluster]:
+    """The cluster of the datastore, as it is and as it would be with *files* applied. CommandError, StoreError."""
+    changed = _of_files(files, recursive=recursive)
+    with open_store(settings.connection()) as store:
+        stored, _ = _valid(store)
+    meant = {key for resource in changed.values() if not isinstance(resource, Pod) for key in convert(resource).objects}
+    kept = {key: resource for key, resource in stored.items() if key not in meant}
+    return _filled_in(stored), _filled_in({**kept, **changed})
+
+
+def _of_files(files: Sequence[str], *, recursive: bool) -> dict[ResourceKey, Resource]:
+    read = read_manifests(files, namespace="default", recursive=recursive, prepare=of_a_cluster)
+    return {item.key: item.resource for item in read}
+
+
+def _filled_in(resources: Mapping[ResourceKey, Resource]) -> KnownCluster:
     try:
-        cluster = filled_in({item.key: item.resource for item in read})
+        cluster = filled_in(resources)
     except RefusedError as error:
         raise CommandError(str(error)) from error
     for sentence in cluster.left_out:
         click.echo(f"Warning: {sentence}", err=True)
-    return Found(cluster)
+    return cluster
 
 
 def _of_store(store: Store) -> Found:
     """Everything that hosts see: no more is filled in, for nobody else would do it."""
+    resources, blocks = _valid(store)
+    taken = (as_calico(ResourceUpdate(key, value, revision=1)) for key, value in resources.items())
+    return Found(known({u.key: u.value for u in taken if u.value is not None}, resources.values()), blocks)
+
+
+def _valid(store: Store) -> tuple[dict[ResourceKey, Resource], tuple[OwnersUpdate, ...]]:
+    """What is stored, but for what is not valid: that is told, and counts as absent."""
     resources: dict[ResourceKey, Resource] = {}
     blocks: list[OwnersUpdate] = []
     everything = entries(store, "/")
@@ -61,5 +88,4 @@ def _of_store(store: Store) -> Found:
                 click.echo(f"Warning: {update.key} counts as absent: {update.reason}", err=True)
             case _:
                 pass
-    taken = (as_calico(ResourceUpdate(key, value, revision=1)) for key, value in resources.items())
-    return Found(known({u.key: u.value for u in taken if u.value is not None}, resources.values()), tuple(blocks))
+    return resources, tuple(blocks)

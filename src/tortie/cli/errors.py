@@ -20,6 +20,22 @@ class CommandError(click.ClickException):
     exit_code = 1
 
 
+class UnansweredError(CommandError):
+    """A question that cannot be answered, asked of a command whose exit status 1 is an answer."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def failures_are_no_answer() -> Iterator[None]:
+    """Turn the expected failures of what is called inside into UnansweredErrors."""
+    try:
+        with in_one_sentence():
+            yield
+    except CommandError as error:
+        raise UnansweredError(str(error)) from error
+
+
 @contextlib.contextmanager
 def in_one_sentence() -> Iterator[None]:
     """Turn the expected failures of what is called inside into CommandErrors."""

@@ -10,21 +10,24 @@ import click
 
 from tortie.cli.errors import CommandError
 from tortie.cli.naming import DEFAULT_NAMESPACE
-from tortie.model.document import Problem, ReadResource, ReadResult, read
+from tortie.model.document import Prepare, Problem, ReadResource, ReadResult, read
 from tortie.model.kinds import ResourceKey
 from tortie.model.yamltree import Position
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def read_manifests(paths: Iterable[str], *, namespace: str | None, recursive: bool) -> tuple[ReadResource, ...]:
-    """The resources of all *paths* (files, directories, ``-`` for standard input), in their order.
+def read_manifests(
+    paths: Iterable[str], *, namespace: str | None, recursive: bool, prepare: Prepare = lambda node: node
+) -> tuple[ReadResource, ...]:
+    """The resources of all *paths* (files, directories, ``-`` for standard input), in their order, of what *prepare* makes of documents.
 
     *namespace* is for those that do not name theirs; None: ``default``.
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
     or one resource stands there twice.
     """
-    results = [result for _, result in readings(paths, recursive=recursive, namespace=namespace)]
+    found = readings(paths, recursive=recursive, namespace=namespace, prepare=prepare)
+    results = [result for _, result in found]
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
     if not resources:
@@ -34,7 +37,7 @@ def read_manifests(paths: Iterable[str], *, namespace: str | None, recursive: bo
 
 
 def readings(
-    paths: Iterable[str], *, recursive: bool, namespace: str | None = None
+    paths: Iterable[str], *, recursive: bool, namespace: str | None = None, prepare: Prepare = lambda node: node
 ) -> Iterator[tuple[str, ReadResult]]:
     """The name of every file that *paths* mean, and what it holds; one that is not text holds an error."""
     for source, content in _contents(paths, recursive=recursive):
@@ -43,7 +46,8 @@ def readings(
         except UnicodeDecodeError as error:
             yield source, ReadResult((), (_not_text(source, content, error.start),), ())
         else:
-            yield source, read(text, source=source, default_namespace=namespace or DEFAULT_NAMESPACE)
+            within = namespace or DEFAULT_NAMESPACE
+            yield source, read(text, source=source, default_namespace=within, prepare=prepare)
 
 
 def text_of(path: str) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from tortie.cli.hoststate import hoststate
+from tortie.cli.policy_connectivity import connectivity
+from tortie.cli.policy_diff import diff
 from tortie.cli.query import query
 
 
@@ -15,3 +17,5 @@ def policy() -> None:
 
 policy.add_command(query)
 policy.add_command(hoststate)
+policy.add_command(connectivity)
+policy.add_command(diff)

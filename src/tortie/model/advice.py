@@ -73,11 +73,12 @@ def _selectors(value: object, path: FieldPath) -> Iterator[tuple[FieldPath, Node
     if isinstance(value, LabelSelector):
         yield path, _label_selector_node(value), "this selector"
     elif isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
-            part = getattr(value, field.name)
-            here = (*path, field.encode_name)
+        # Not by structs.fields, which evaluates the annotations again for every value.
+        for name, written in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            part = getattr(value, name)
+            here = (*path, written)
             if isinstance(part, str):
-                yield from _selector(field.encode_name, part, here)
+                yield from _selector(written, part, here)
             else:
                 yield from _selectors(part, here)
     elif isinstance(value, tuple):

@@ -10,8 +10,8 @@ asked here, since here their field paths can still be turned into places. The re
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
 from tortie.model.advice import advice
 from tortie.model.codec import Document, InvalidResourceError, from_document
@@ -68,20 +68,27 @@ class ReadResult(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-def read(text: str, *, source: str = "<input>", default_namespace: str = "default") -> ReadResult:
+Prepare: TypeAlias = Callable[[MappingNode], MappingNode | None]
+"""What to read in place of a document; None: nothing."""
+
+
+def read(
+    text: str, *, source: str = "<input>", default_namespace: str = "default", prepare: Prepare = lambda node: node
+) -> ReadResult:
     """Read every resource of *text*: documents, lists of them, and objects of kind List; empty documents are skipped.
 
     A namespaced resource without a namespace gets *default_namespace*.
     """
-    return _Reading(source, default_namespace).read(text)
+    return _Reading(source, default_namespace, prepare).read(text)
 
 
 class _Reading:
     """The state of reading one text: what was found so far."""
 
-    def __init__(self, source: str, default_namespace: str) -> None:
+    def __init__(self, source: str, default_namespace: str, prepare: Prepare) -> None:
         self._source = source
         self._default_namespace = default_namespace
+        self._prepare = prepare
         self._resources: list[ReadResource] = []
         self._errors: list[Problem] = []
         self._warnings: list[Problem] = []
@@ -111,8 +118,8 @@ class _Reading:
                 self._root(item)
         elif _is_list(node):
             self._list(node)
-        else:
-            self._resource(node)
+        elif (prepared := self._prepare(node)) is not None:
+            self._resource(prepared)
 
     def _list(self, node: MappingNode) -> None:
         items = next((value for key, value in node.entries if key.text.lower() == "items"), None)

@@ -40,6 +40,7 @@ from tortie.testing.vocabulary import (
     ACCOUNTS,
     LABELS,
     NAMESPACE_LABELS,
+    ORDERS,
     POLICY_NAMES,
     PORT_NAMES,
     PORT_NUMBERS,
@@ -91,16 +92,16 @@ class RandomCluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def random_cluster(rng: Random, hosts: int = 2) -> RandomCluster:
-    """2 to 4 namespaces, 3 to 6 workloads with an address of each family on *hosts* hosts, and up to 6 policies."""
+    """2 to 4 namespaces, 3 to 6 workloads with an address of each family on *hosts* hosts, and up to 8 policies."""
     host_names = tuple(HostName(f"host-{number}") for number in range(1, hosts + 1))
     namespaces = tuple(_namespace(rng, f"ns-{letter}") for letter in "abcd"[: rng.randint(2, 4)])
     names = [source.metadata.name for source in namespaces]
     endpoints = tuple(_endpoint(rng, number, rng.choice(names), host_names) for number in range(rng.randint(3, 6)))
     addresses = _addresses(host_names, endpoints)
     nets = _nets(addresses)
-    setting = Setting(
-        tiers=(*_EXISTING_TIERS, "default", "default", "first", *_MISSING_TIERS), namespaces=names, nets=nets
-    )
+    # Few tiers and orders, or hardly two policies would be asked one after the other, and ties were rare.
+    tiers = (*some(rng, (*_EXISTING_TIERS, *_MISSING_TIERS), 3), "default")
+    setting = Setting(tiers=tiers, orders=some(rng, ORDERS, 2), namespaces=names, nets=nets)
     links = [endpoint.spec.interface_name for endpoint in endpoints]
     return RandomCluster(
         hosts=host_names,
@@ -219,8 +220,8 @@ def _nets(addresses: Sequence[Address]) -> list[Network]:
 
 
 def _policies(rng: Random, setting: Setting) -> Iterator[Resource]:
-    """Up to six, and now and then of two kinds with one name."""
-    for name in rng.sample(POLICY_NAMES, rng.choice((0, 1, 2, 3, 4, 5, 6, 6))):
+    """Up to eight, and now and then of two kinds with one name."""
+    for name in rng.sample(POLICY_NAMES, rng.choice((0, 2, 3, 4, 5, 6, 7, 8))):
         kinds = rng.choices(tuple(_KINDS), tuple(_KINDS.values()), k=2 if chance(rng, 0.1) else 1)
         yield from (_policy(rng, kind, name, setting) for kind in dict.fromkeys(kinds))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
+from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
 from tortie.model.kubernetes_endpointslice import SERVICE_LABEL, EndpointPort, EndpointSlice
 from tortie.model.meta import HostName
 from tortie.model.policy import EntityRule, GlobalNetworkPolicy, NetworkPolicy, Profile, Rule
@@ -71,6 +72,12 @@ class Traffic:
             for endpoint in cluster.endpoints
             for network in endpoint.spec.ip_networks
         }
+        self._named: dict[str, list[int]] = {}
+        """The numbers of ports by their names."""
+        for owned in (
+            port for e in cluster.resources if isinstance(e, WorkloadEndpoint | HostEndpoint) for port in e.spec.ports
+        ):
+            self._named.setdefault(owned.name, []).append(owned.port)
         self._slices = [resource for resource in cluster.resources if isinstance(resource, EndpointSlice)]
         self._rules = [*_rules(cluster)]
         own = [address for host in self._hosts for address in self.topology.own(host)]
@@ -192,9 +199,11 @@ class Traffic:
         return Headers(Protocol.parse(port.protocol), 40000, port.port)
 
     def _port(self, rule: Rule | None, end: str, otherwise: Sequence[int]) -> int:
+        """One that the rule means, by number or by a name that somebody has."""
         ports: Sequence[Port] = getattr(rule, end).ports if rule is not None else ()
-        numbered = [number for port in ports if not port.is_named for number in (port.first, port.last)]
-        return self._rng.choice(numbered or otherwise)
+        numbers = [number for port in ports if not port.is_named for number in (port.first, port.last)]
+        numbers += [number for port in ports for number in self._named.get(port.name, ())]
+        return self._rng.choice(numbers or otherwise)
 
     def _strange(self, family: Family) -> Headers:
         """What seldom is: a tunnel's packet, a protocol without ports, ICMP of any type."""

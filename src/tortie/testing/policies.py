@@ -31,7 +31,6 @@ from tortie.testing.rules import random_rule
 from tortie.testing.vocabulary import (
     ACCOUNT_LABELS,
     LABELS,
-    ORDERS,
     chance,
     random_namespace_selector,
     random_selector,
@@ -45,6 +44,7 @@ class Setting(NamedTuple):
 
     tiers: Sequence[str]
     """Names of tiers, those that policies are to be in more often several times."""
+    orders: Sequence[float | None]
     namespaces: Sequence[str]
     nets: Sequence[Network]
 
@@ -74,7 +74,7 @@ def _common(rng: Random, setting: Setting, service_namespaces: Sequence[str]) ->
     ingress, egress, types = _directions(rng, setting, service_namespaces)
     return {
         "tier": rng.choice(setting.tiers),
-        "order": rng.choice(ORDERS),
+        "order": rng.choice(setting.orders),
         "selector": random_selector(rng) if chance(rng, 0.6) else rng.choice(("", "all()")),
         "service_account_selector": random_selector(rng, ACCOUNT_LABELS) if chance(rng, 0.1) else "",
         "ingress": ingress,
@@ -99,7 +99,7 @@ def _directions(
 
 def random_profile(rng: Random, name: str, nets: Sequence[Network]) -> Profile:
     """A profile with rules of its own, and a label that its endpoints may have themselves."""
-    ingress, egress, _ = _directions(rng, Setting((), (), nets), None)
+    ingress, egress, _ = _directions(rng, Setting((), (), (), nets), None)
     labels = {"env": rng.choice(LABELS["env"])} if chance(rng, 0.5) else {}
     return Profile(
         metadata=ObjectMeta(name=name), spec=ProfileSpec(ingress=ingress, egress=egress, labels_to_apply=labels)

@@ -130,7 +130,7 @@ def _ports(rng: Random, protocol: Protocol | None) -> tuple[Port, ...]:
     if not protocol.has_ports:
         return ()
     numbered = (*(Port(number) for number in PORT_NUMBERS), Port(80, 81), Port(400, 9000))
-    return some(rng, numbered + named, 3)
+    return some(rng, numbered + named, 3) if chance(rng, 0.6) else named
 
 
 def _with_service(rng: Random, rule: Rule, direction: Direction, namespaces: Sequence[str]) -> Rule:

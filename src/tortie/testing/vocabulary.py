@@ -26,7 +26,7 @@ ICMP_TYPES = {Family.V4: (8, 13), Family.V6: (128, 139)}
 
 POLICY_NAMES = ("a9", "a10", "allow-dns", "allow.x", "allow", "b", "zz", "default.c")
 """Chosen for their order in bytes, by which ties are broken."""
-ORDERS = (None, 0.0, 10.0, 10.0, 10.5, 1000.0)
+ORDERS = (None, 0.0, 10.0, 10.5, 1000.0)
 
 Choice = TypeVar("Choice")
 

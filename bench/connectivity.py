@@ -1,0 +1,257 @@
+"""Who can reach whom: a folder of YAML to the whole answer, and what one changed policy opens and closes in a large cluster.
+
+    python bench/connectivity.py [--workloads N] [--policies N] [--endpoints N] [--rules N]
+
+Design points: 5,000 workloads under 2,000 policies, `tortie policy connectivity -o json` from the folder to the printed answer, beside
+smaller folders for which netpol-analyzer (Go) was measured; and 100,000 endpoints under 10,000 policies, no two endpoints alike, of
+which one policy changes (loading is printed apart). Each in a fresh process; peak is VmHWM. Other processes make wall time vary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from tortie.analysis.reach.diff import difference
+from tortie.analysis.reach.states import load
+from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointSpec
+from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.meta import ObjectMeta, Resource
+from tortie.model.policy import (
+    Action,
+    Direction,
+    EntityRule,
+    NetworkPolicy,
+    NetworkPolicySpec,
+    Profile,
+    ProfileSpec,
+    Rule,
+    Tier,
+    TierSpec,
+)
+from tortie.net import TCP, Network, Port
+
+REFERENCE = {(300, 100): "26 s", (1_000, 300): "not within 280 s, 2.2 GB"}
+"""Netpol-analyzer's figures on two such cores, by workloads and policies; of its own kind of folder."""
+
+BARS = {"answer": (10.0, "s"), "answer peak": (1024.0, "MB"), "diff": (1.0, "s")}
+NAMESPACE = 50
+"""Workloads of a namespace."""
+APPS = 25
+PEER_EVERY = 20
+
+
+# --- a folder ----------------------------------------------------------------------------------------------------------------
+
+
+def write_folder(folder: Path, workloads: int, policies: int) -> None:
+    """One file for each namespace: pods in 25 apps, each of its own version, and policies of several forms for them."""
+    spaces = max(1, workloads // NAMESPACE)
+    for space in range(spaces):
+        documents = [namespace(space)]
+        documents += [pod(space, n, n * spaces + space) for n in range(workloads // spaces)]
+        documents += [policy(space, n, spaces) for n in range(policies // spaces)]
+        (folder / f"ns-{space}.yaml").write_text("\n---\n".join(documents))
+
+
+def namespace(space: int) -> str:
+    return f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: ns-{space}, labels: {{team: t{space % PEER_EVERY}}}}}"
+
+
+def pod(space: int, number: int, address: int) -> str:
+    return f"""apiVersion: v1
+kind: Pod
+metadata:
+  name: w-{number}
+  namespace: ns-{space}
+  labels: {{app: app-{number % APPS}, tier: {("front", "mid", "back")[number % 3]}, version: v{number}}}
+spec:
+  containers:
+  - name: main
+    ports:
+    - {{name: http, containerPort: {8000 + number % 3}}}
+status: {{podIP: 10.{address >> 16}.{address >> 8 & 255}.{address & 255}}}"""
+
+
+def policy(space: int, number: int, spaces: int) -> str:
+    at = number * spaces + space
+    egress = f"""
+  egress:
+  - to: [{{podSelector: {{matchLabels: {{tier: back}}}}}}]
+    ports: [{{port: {1000 + at % 500}}}, {{port: 5432}}]
+  - to: [{{namespaceSelector: {{}}}}]
+    ports: [{{port: 53, protocol: UDP}}]"""
+    return f"""apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p-{number}, namespace: ns-{space}}}
+spec:
+  podSelector: {{matchLabels: {{app: app-{number % APPS}}}}}
+  policyTypes: [{"Ingress, Egress" if number % 2 else "Ingress"}]
+  ingress:
+  - from:
+    - podSelector: {{matchExpressions: [{{key: version, operator: In, values: [v{number}, v{number + 1}, v{number + 2}]}}]}}
+    - namespaceSelector: {{matchLabels: {{team: t{(space + 3) % PEER_EVERY}}}}}
+      podSelector: {{matchLabels: {{tier: front}}}}
+    ports: [{{port: {1000 + at % 500}}}, {{port: http}}]
+  - from: [{{ipBlock: {{cidr: 192.168.{at % 200}.0/24, except: [192.168.{at % 200}.128/25]}}}}]
+    ports: [{{port: 443}}]{egress if number % 2 else ""}"""
+
+
+def whole_answer(workloads: int, policies: int) -> dict[str, float]:
+    """Seconds and MB of the command, and what it printed."""
+    with tempfile.TemporaryDirectory() as name:
+        write_folder(Path(name), workloads, policies)
+        arguments = ["policy", "connectivity", "-f", name, "-o", "json"]
+        run = (
+            "import sys, re, time; from tortie.cli.main import cli;"
+            "cli.main(sys.argv[1:], standalone_mode=False);"
+            "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1];"
+            "print(peak, time.process_time(), file=sys.stderr)"
+        )
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", run, *arguments], capture_output=True, text=True, check=True)
+        taken = time.perf_counter() - started
+    answer = json.loads(done.stdout)
+    peak, cpu = done.stderr.split()[-2:]
+    return {
+        "answer": taken,
+        "answer CPU": float(cpu),
+        "answer peak": int(peak) / 1024,
+        "groups": len(answer["groups"]),
+        "connections": len(answer["connections"]),
+        "bytes": len(done.stdout),
+    }
+
+
+# --- a large cluster ------------------------------------------------------------------------------------------------------------
+
+
+def large_cluster(endpoints: int, policies: int, port: int) -> Iterator[Resource]:
+    """Resources: no two endpoints alike, and *port* in the one policy that changes."""
+    allow = (Rule(action=Action.ALLOW),)
+    yield Tier(metadata=ObjectMeta(name="default"), spec=TierSpec(order=1_000_000.0, default_action="Deny"))
+    spaces = max(1, endpoints // 100)
+    for space in range(spaces):
+        labels = {"pcns.team": f"t{space % PEER_EVERY}", "pcns.projectcalico.org/name": f"ns-{space}"}
+        spec = ProfileSpec(ingress=allow, egress=allow, labels_to_apply=labels)
+        yield Profile(metadata=ObjectMeta(name=f"kns.ns-{space}"), spec=spec)
+    for number in range(endpoints):
+        space = number % spaces
+        own = {
+            "app": f"app-{number // spaces % APPS}",
+            "version": f"v{number}",
+            "projectcalico.org/orchestrator": "k8s",
+        }
+        network = Network(bytes((10, number >> 16, number >> 8 & 255, number & 255)), 32)
+        yield WorkloadEndpoint(
+            metadata=ObjectMeta(name=f"w-{number}", namespace=f"ns-{space}", labels=own),
+            spec=WorkloadEndpointSpec(
+                orchestrator="k8s", node=f"n{number % 500}", pod=f"w-{number}", endpoint="eth0", interface_name=f"cali{number}",
+                ip_networks=(network,), profiles=(f"kns.ns-{space}",),
+            ),
+        )  # fmt: skip
+    for number in range(policies):
+        space, changed = number % spaces, number == policies // 2
+        sources = [f"version == 'v{number}' || app == 'app-{number % APPS}'", "app == 'app-1'"]
+        peers = (
+            EntityRule(selector=sources[0]),
+            EntityRule(selector=sources[1], namespace_selector=f"team == 't{number % 20}'"),
+        )
+        ports = (Port(port if changed else 1000 + number % 500),)
+        rules = tuple(
+            Rule(action=Action.ALLOW, protocol=TCP, source=peer, destination=EntityRule(ports=ports)) for peer in peers
+        )
+        yield NetworkPolicy(
+            metadata=ObjectMeta(name=f"p-{number}", namespace=f"ns-{space}"),
+            spec=NetworkPolicySpec(
+                selector=f"app == 'app-{number // spaces % APPS}'", types=(Direction.INGRESS,), ingress=rules
+            ),
+        )
+
+
+def one_change(endpoints: int, policies: int) -> dict[str, float]:
+    """Seconds of loading both states, and of telling what the change opens and closes."""
+    gc.disable()
+    before = {
+        ResourceKey(kind_of(r), r.metadata.namespace, r.metadata.name): r for r in large_cluster(endpoints, policies, 1)
+    }
+    changed = next(r for r in large_cluster(1, policies, 2) if r.metadata.name == f"p-{policies // 2}")
+    key = next(key for key in before if key.name == f"p-{policies // 2}")
+    old = before[key]
+    after = {
+        **before,
+        key: msgspec.structs.replace(old, spec=msgspec.structs.replace(old.spec, ingress=changed.spec.ingress)),
+    }
+    gc.freeze()
+    started = time.perf_counter()
+    states = load(before, after)
+    loaded = time.perf_counter()
+    changes = difference(states)
+    done = time.perf_counter()
+    pairs = sum(len(change.sources) * len(change.destinations) for change in changes)
+    return {
+        "load": loaded - started, "diff": done - loaded, "diff peak": peak_mb(), "classes": len(states.before.universe.classes),
+        "changes": len(changes), "pairs": pairs,
+    }  # fmt: skip
+
+
+def peak_mb() -> float:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
+# --- what was found ----------------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workloads", type=int, default=5_000)
+    parser.add_argument("--policies", type=int, default=2_000)
+    parser.add_argument("--endpoints", type=int, default=100_000)
+    parser.add_argument("--rules", type=int, default=10_000)
+    parser.add_argument("--only-change", action="store_true", help="measure the change in this process and print JSON")
+    options = parser.parse_args()
+    if options.only_change:
+        print(json.dumps(one_change(options.endpoints, options.rules)))
+        return
+    print(
+        f"{'workloads x policies':<22}{'wall s':>8}{'CPU s':>8}{'MB':>6}{'groups':>8}{'connections':>13}  netpol-analyzer"
+    )
+    for size in (*REFERENCE, (options.workloads, options.policies)):
+        found = whole_answer(*size)
+        print(
+            f"{f'{size[0]:,} x {size[1]:,}':<22}{found['answer']:>8.2f}{found['answer CPU']:>8.2f}{found['answer peak']:>6.0f}"
+            f"{found['groups']:>8,.0f}{found['connections']:>13,.0f}  {REFERENCE.get(size, '')}"
+        )
+    print(f"  the last one printed {found['bytes'] / 1e6:.1f} MB of JSON")
+    show(found, ("answer", "answer peak"))
+    arguments = ["--only-change", "--endpoints", str(options.endpoints), "--rules", str(options.rules)]
+    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
+    changed = json.loads(done.stdout)
+    print(f"{options.endpoints:,} endpoints, {options.rules:,} policies, one of them changed")
+    print(f"  {changed['classes']:,} classes; {changed['changes']:,} changes of {changed['pairs']:,} pairs")
+    print(f"  {'load':<14}{changed['load']:>8.2f} s     peak {changed['diff peak']:.0f} MB")
+    show(changed, ("diff",))
+
+
+def show(found: dict[str, float], names: tuple[str, ...]) -> None:
+    for name in names:
+        bar, unit = BARS[name]
+        print(
+            f"  {name:<14}{found[name]:>8.2f} {unit:<4}  bar {bar:.0f} {unit}: {'met' if found[name] <= bar else 'MISSED'}"
+        )
+
+
+if __name__ == "__main__":
+    main()

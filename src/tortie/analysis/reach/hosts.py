@@ -1,0 +1,111 @@
+"""What a host does with what it forwards, besides asking the workloads' policies: what decides before policy, and host endpoints.
+
+Hosts that do the same are one context, so that workloads on them can be of one class. A host with host endpoints is a context of
+its own: it judges what comes from other hosts otherwise than what stays on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tortie.analysis.reach import space
+from tortie.analysis.reach.space import Region
+from tortie.net import ICMP, ICMPV6, UDP, Family, Network, Protocol
+from tortie.verdict import Cluster
+from tortie.verdict.endpoint import HostInterface
+from tortie.verdict.gates import is_invalid
+from tortie.verdict.interfaces import Interfaces, own_addresses
+from tortie.verdict.packet import Packet
+from tortie.verdict.refs import NO_ADDRESS
+from tortie.verdict.settings import Settings, settings_of
+
+_IPIP = Protocol(4)
+
+
+class HostContext(NamedTuple):
+    """Of a host, or of all that do the same."""
+
+    node: str
+    """Empty: any without host endpoints."""
+    invalid: Region
+    """What connection tracking stops where policy stands, unless it was let past it."""
+    unsent: Region
+    """That, and what looks like the hosts' own tunnels: what workloads may not send."""
+    settings: Settings
+    uplinks: tuple[tuple[Family, HostInterface | None], ...] = ()
+    """Whose policy is asked where a family's packets come from other hosts and outside, or go there: the interface's own."""
+    wildcard: HostInterface | None = None
+    """The endpoint of all interfaces that have none of their own, workloads' links among them."""
+
+    @property
+    def key(self) -> tuple[str, Region, Region]:
+        """What tells contexts apart."""
+        return self.node, self.invalid, self.unsent
+
+    @property
+    def has_endpoints(self) -> bool:
+        return self.wildcard is not None or any(own is not None for _, own in self.uplinks)
+
+    def own(self, family: Family) -> HostInterface | None:
+        return dict(self.uplinks).get(family)
+
+
+def contexts(cluster: Cluster) -> dict[str, HostContext]:
+    """The context of every node that has a workload."""
+    by_node: dict[str, list[HostInterface]] = {}
+    for endpoint in cluster.host_endpoints:
+        by_node.setdefault(endpoint.node, []).append(endpoint)
+    nodes = {endpoint.node for endpoint in cluster.endpoints}
+    return {node: _context(cluster, node, by_node.get(node, ())) for node in nodes}
+
+
+def _context(cluster: Cluster, node: str, endpoints: Sequence[HostInterface]) -> HostContext:
+    found = cluster.nodes.get(node)
+    settings = settings_of(node, found.metadata.labels if found is not None else None, cluster.configurations)
+    invalid = _INVALID if settings.drops_invalid else space.NOTHING
+    context = HostContext("", invalid, space.union(invalid, _tunnels(settings)), settings)
+    if not endpoints:
+        return context
+    interfaces = Interfaces.of(found, endpoints, settings, cluster.interfaces.get(node))
+    own = own_addresses(found)
+    uplinks = tuple(
+        (family, interfaces.own_endpoint(interfaces.towards(next((a for a in own if a.family is family), None))))
+        for family in Family
+    )
+    context = context._replace(uplinks=uplinks, wildcard=interfaces.wildcard)
+    return context._replace(node=node) if context.has_endpoints else context
+
+
+def _tunnels(settings: Settings) -> Region:
+    stopped = [] if settings.allows_ipip else [space.of_protocol(_IPIP)]
+    if not settings.allows_vxlan:
+        stopped.append(space.of_protocol(UDP, settings.vxlan_port, settings.vxlan_port))
+    return space.union_of(stopped)
+
+
+def _invalid_types(family: Family, protocol: Protocol) -> Iterator[Region]:
+    for type_ in range(256):
+        nobody = NO_ADDRESS[family]
+        if is_invalid(Packet(source=nobody, destination=nobody, protocol=protocol, icmp_type=type_)):
+            yield space.intersection(space.of_icmp(type_), space.OF_FAMILY[family])
+
+
+_INVALID = space.union_of((*_invalid_types(Family.V4, ICMP), *_invalid_types(Family.V6, ICMPV6)))
+
+
+def failsafes(context: HostContext, *, inbound: bool, answers_from: int | None) -> list[tuple[Region, Network | None]]:
+    """The failsafes of a host endpoint, and the networks of the other end where they are limited to one.
+
+    *answers_from* is the source port of packets that may be answers of the other direction's, where that counts (before tracking).
+    """
+    ours, theirs = context.settings.failsafes_in, context.settings.failsafes_out
+    opened, answered = (ours, theirs) if inbound else (theirs, ours)
+    found = [(space.of_protocol(s.protocol, s.port, s.port), s.net) for s in opened if s.protocol.has_ports]
+    if answers_from is not None:
+        found += [
+            (space.of_protocol(s.protocol), s.net)
+            for s in answered
+            if (s.protocol.has_ports, s.port) == (True, answers_from)
+        ]
+    return found

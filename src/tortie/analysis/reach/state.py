@@ -1,0 +1,186 @@
+"""Who can reach whom in one state of a cluster: for every end the ends that can reach it, by kind of packet.
+
+    egress of every source   ── turned around: who gets out to each destination ──┐
+                                                                                  ├─► both: a row of the answer
+    ingress of a destination ─────────────────────────────────────────────────────┘
+
+Asked is the first packet of a new connection, from one source port (``EPHEMERAL_PORT``), by workloads and from and to outside. Ends
+outside have no policy of their own, and what goes on between them is not asked. A workload always reaches itself; what a row says of a class
+and itself is between two workloads of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tortie.analysis.ends import EPHEMERAL_PORT
+from tortie.analysis.reach import allowed, space
+from tortie.analysis.reach.allowed import NOBODY, Allowed, Cell, everything
+from tortie.analysis.reach.bits import columns, members, of_members
+from tortie.analysis.reach.crossing import Crossing
+from tortie.analysis.reach.policies import PolicyBook
+from tortie.analysis.reach.population import Population
+from tortie.analysis.reach.space import Region
+from tortie.analysis.reach.universe import Universe
+from tortie.model.policy import Direction
+from tortie.net import Family
+
+
+class Base(NamedTuple):
+    """Another state from which one differs in policies only, and for whom they may differ: the others' halves are the same."""
+
+    reach: Reach
+    ingress: int
+    egress: int
+
+
+class Reach:
+    """Answers about one state; what is asked is worked out when it is asked first, and kept."""
+
+    def __init__(
+        self, universe: Universe, index: int = 0, source_port: int = EPHEMERAL_PORT, base: Base | None = None
+    ) -> None:
+        self.universe = universe
+        self.population: Population = universe.states[index]
+        self.book = PolicyBook(self.population, source_port)
+        self._workloads = self.population.present
+        self._outside = self.population.everybody & ~universe.workloads
+        self.live = self._live()
+        self._of_outside = allowed.within(everything(self._workloads), self.live)
+        self._crossing = Crossing(self.book, self.live, source_port)
+        self._base = base
+        self._out: dict[int, list[tuple[Allowed, int]]] = {}
+        self._in: dict[int, list[tuple[Allowed, int]]] = {}
+        self._egress: dict[int, Allowed] = {}
+        self._ingress: dict[int, Allowed] = {}
+
+    def _live(self) -> Region:
+        """What can be asked at all: the families that any workload has."""
+        having = zip(Family, self.population.having, strict=True)
+        return space.union_of(space.OF_FAMILY[family] for family, ends in having if ends & self._workloads)
+
+    # --- the halves ---------------------------------------------------------------------------------------------------------
+
+    def egress(self, number: int) -> Allowed:
+        """Whom end *number* can send to, as far as its own host is concerned."""
+        found = self._egress.get(number)
+        if found is None:
+            found = self._egress[number] = self._made_egress(number)
+        return found
+
+    def ingress(self, number: int) -> Allowed:
+        """From whom end *number* can receive, as far as its own host is concerned."""
+        found = self._ingress.get(number)
+        if found is None:
+            found = self._ingress[number] = self._made_ingress(number)
+        return found
+
+    def _made_egress(self, number: int) -> Allowed:
+        if self._base is not None and not self._base.egress >> number & 1:
+            return self._base.reach.egress(number)
+        if self._workloads >> number & 1:
+            return self._crossing.egress(number)
+        return self._as_outside(number)
+
+    def _made_ingress(self, number: int) -> Allowed:
+        if self._base is not None and not self._base.ingress >> number & 1:
+            return self._base.reach.ingress(number)
+        if self._workloads >> number & 1:
+            return self._crossing.ingress(number)
+        return self._as_outside(number)
+
+    def _as_outside(self, number: int) -> Allowed:
+        """Nothing of its own is asked there, and only workloads are at the other end; of a workload that is not there, nothing."""
+        return self._of_outside if self._outside >> number & 1 else NOBODY
+
+    # --- whole answers --------------------------------------------------------------------------------------------------------
+
+    def rows(self) -> list[Allowed]:
+        """For every end by number, as destination, who can reach it with what."""
+        made: dict[tuple[int, tuple[Cell, ...]], Allowed] = {}
+        found = []
+        for number, column in enumerate(self._turned()):
+            ingress = self.ingress(number)
+            key = id(ingress), column
+            if key not in made:
+                made[key] = allowed.both(allowed.of_overlapping(column), ingress) if column and ingress else NOBODY
+            found.append(made[key])
+        return found
+
+    def _turned(self) -> list[tuple[Cell, ...]]:
+        """For every end by number who gets out to it; cells whose regions may overlap."""
+        by_region: dict[Region, dict[int, int]] = {}
+        for egress, together in _together(self.egress, self.population.everybody):
+            for region, ends in egress:
+                by_ends = by_region.setdefault(region, {})
+                by_ends[ends] = by_ends.get(ends, 0) | together
+        found: list[list[Cell]] = [[] for _ in range(self.population.count)]
+        for region, by_ends in sorted(by_region.items()):
+            for column, ends in zip(found, columns(list(by_ends.items()), self.population.count), strict=True):
+                if ends:
+                    column.append(Cell(region, ends))
+        return [tuple(column) for column in found]
+
+    # --- parts of them --------------------------------------------------------------------------------------------------------
+
+    def row(self, destination: int, among: int) -> Allowed:
+        """Who of *among* can reach one end."""
+        column = [
+            (region, sources)
+            for egress, sources in self._sources(among)
+            for region, ends in egress
+            if ends >> destination & 1
+        ]
+        return allowed.both(allowed.of_overlapping(column), allowed.among(self.ingress(destination), among))
+
+    def column(self, source: int, among: int) -> Allowed:
+        """Whom of *among* one end can reach."""
+        row = [
+            (region, destinations)
+            for ingress, destinations in self._destinations(among)
+            for region, ends in ingress
+            if ends >> source & 1
+        ]
+        return allowed.both(allowed.of_overlapping(row), allowed.among(self.egress(source), among))
+
+    def _sources(self, among: int) -> list[tuple[Allowed, int]]:
+        """Some ends, those together that get out to the same ends with the same."""
+        if among not in self._out:
+            self._prepare(Direction.EGRESS, among)
+            self._out[among] = _together(self.egress, among)
+        return self._out[among]
+
+    def _destinations(self, among: int) -> list[tuple[Allowed, int]]:
+        """Some ends, those together that let the same in from the same ends."""
+        if among not in self._in:
+            self._prepare(Direction.INGRESS, among)
+            self._in[among] = _together(self.ingress, among)
+        return self._in[among]
+
+    def _prepare(self, direction: Direction, among: int) -> None:
+        reach = self if self._base is None else self._base.reach
+        reach.book.prepare(direction, among & self.population.present)
+
+    def region(self, source: int, destination: int) -> Region:
+        """What may pass from one end to another, in the families that both have."""
+        found = space.intersection(
+            allowed.region_of(self.egress(source), destination), allowed.region_of(self.ingress(destination), source)
+        )
+        return space.intersection(found, self.common(source, destination))
+
+    def common(self, source: int, destination: int) -> Region:
+        """The families in which two ends can meet."""
+        having = zip(Family, self.population.having, strict=True)
+        return space.union_of(
+            space.OF_FAMILY[family] for family, ends in having if ends >> source & ends >> destination & 1
+        )
+
+
+def _together(half: Callable[[int], Allowed], among: int) -> list[tuple[Allowed, int]]:
+    """Ends by what they have, which is one value where it is the same."""
+    by_value: dict[int, tuple[Allowed, list[int]]] = {}
+    for number in members(among):
+        value = half(number)
+        by_value.setdefault(id(value), (value, []))[1].append(number)
+    return [(value, of_members(numbers)) for value, numbers in by_value.values()]

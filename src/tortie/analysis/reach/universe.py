@@ -1,0 +1,136 @@
+"""Everybody who can be an end of a connection, in classes: of several states of a cluster at once, so that they can be compared.
+
+A workload's class is what policy can ask of it in each state: its labels as far as asked for, its named ports, its place in either family,
+its profiles, its host's context. What is not a workload is outside, as one end for each place that has an address nobody of
+the cluster has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from tortie.analysis.reach.asked import Asked, asked_by
+from tortie.analysis.reach.bits import below
+from tortie.analysis.reach.hosts import contexts
+from tortie.analysis.reach.places import Place, Places
+from tortie.analysis.reach.population import Population, kept_labels, kept_ports, names_of, places_of, strangers
+from tortie.net import Address, Family, Network
+from tortie.verdict import Cluster, Endpoint
+from tortie.verdict.interfaces import own_addresses
+from tortie.verdict.refs import NO_ADDRESS
+
+_Keyed: TypeAlias = Mapping[str, tuple[Hashable, Endpoint]]
+"""Every workload by its name, with what policy can ask of it."""
+
+
+class WorkloadClass(NamedTuple):
+    """Workloads of which policy can tell none from another in any state."""
+
+    names: tuple[str, ...]
+    """``namespace/workload``, sorted."""
+    sample: tuple[Endpoint | None, ...]
+    """One of them, as it is in each state; None: it is not there."""
+
+
+class Universe(NamedTuple):
+    """All ends of all states."""
+
+    classes: tuple[WorkloadClass, ...]
+    outside: tuple[Place, ...]
+    """The ends that are no workloads: number 0 is bit ``len(classes)``."""
+    own: Mapping[Network, Place]
+    """The places without an address outside."""
+    taken: frozenset[Address]
+    """The addresses of somebody in the cluster, in any state."""
+    states: tuple[Population, ...]
+
+    @property
+    def workloads(self) -> int:
+        """The set of all workload classes."""
+        return below(len(self.classes))
+
+    @property
+    def everybody(self) -> int:
+        return below(len(self.classes) + len(self.outside))
+
+
+def universe(clusters: Sequence[Cluster]) -> Universe:
+    """The ends of *clusters*, which are states of one."""
+    asked = Asked(frozenset(), frozenset(), frozenset())
+    for cluster in clusters:
+        asked = asked.with_(asked_by(cluster, strangers(cluster)))
+    places = Places(asked.networks)
+    classes = _classes(clusters, asked, places)
+    taken, families = _taken(clusters), _families(clusters)
+    outside = [
+        number
+        for number, place in enumerate(places.places)
+        if place.network.family in families and place.an_address(taken) is not None
+    ]
+    states: list[Population] = []
+    for index, cluster in enumerate(clusters):
+        same = next((known for known in states if _has_same_ends(known.cluster, cluster)), None)
+        samples = [found.sample[index] for found in classes]
+        made = Population(cluster, samples, outside, places, asked) if same is None else same.ruled_by(cluster)
+        states.append(made)
+    beyond = tuple(places.places[number] for number in outside)
+    own = {place.network: place for place in set(places.places).difference(beyond)}
+    return Universe(classes, beyond, own, taken, tuple(states))
+
+
+def _classes(clusters: Sequence[Cluster], asked: Asked, places: Places) -> tuple[WorkloadClass, ...]:
+    """The classes of all workloads of all states, by their first names."""
+    keyed: list[_Keyed] = []
+    for index, cluster in enumerate(clusters):
+        same = next((n for n in range(index) if _has_same_ends(clusters[n], cluster)), None)
+        keyed.append(_keys(cluster, asked, places) if same is None else keyed[same])
+    grouped: dict[tuple[Hashable, ...], list[str]] = {}
+    for name in sorted({name for keys in keyed for name in keys}):
+        grouped.setdefault(tuple(keys[name][0] if name in keys else None for keys in keyed), []).append(name)
+    return tuple(
+        WorkloadClass(tuple(names), tuple(keys[names[0]][1] if names[0] in keys else None for keys in keyed))
+        for names in grouped.values()
+    )
+
+
+def _has_same_ends(one: Cluster, other: Cluster) -> bool:
+    """Whether nothing but policies tells two states apart, as far as whoever made the second of the first has kept the rest."""
+    kept = ("endpoints", "host_endpoints", "sets", "nodes", "configurations", "interfaces")
+    return all(getattr(one, field) is getattr(other, field) for field in kept)
+
+
+def _keys(cluster: Cluster, asked: Asked, places: Places) -> _Keyed:
+    hosts = {node: context.key for node, context in contexts(cluster).items()}
+    return {
+        name: (
+            (
+                tuple(sorted(kept_labels(endpoint.labels, asked.labels).items())),
+                kept_ports(endpoint, asked),
+                places_of(endpoint, places),
+                endpoint.profiles,
+                hosts[endpoint.node],
+            ),
+            endpoint,
+        )
+        for name, endpoint in zip(names_of(cluster), cluster.endpoints, strict=True)
+    }
+
+
+def _taken(clusters: Iterable[Cluster]) -> frozenset[Address]:
+    """The addresses that belong to somebody of the cluster, in any state."""
+    taken = set(NO_ADDRESS.values())
+    for cluster in clusters:
+        taken.update(address for endpoint in cluster.endpoints for address in endpoint.addresses)
+        taken.update(network.address for endpoint in cluster.host_endpoints for network in endpoint.networks)
+        for node in cluster.nodes.values():
+            taken.update(own_addresses(node))
+    return frozenset(taken)
+
+
+def _families(clusters: Iterable[Cluster]) -> set[Family]:
+    """The families in which anybody can be reached; who has no address yet may get one of either."""
+    endpoints = [endpoint for cluster in clusters for endpoint in cluster.endpoints]
+    if any(not endpoint.networks for endpoint in endpoints):
+        return set(Family)
+    return {network.family for endpoint in endpoints for network in endpoint.networks}

@@ -1,0 +1,90 @@
+"""``tortie policy diff``: what a change of policies, or of anything else, changes of who can reach whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tortie.analysis.cluster import KnownCluster
+from tortie.analysis.reach.diff import Change, difference
+from tortie.analysis.reach.states import load
+from tortie.cli import output
+from tortie.cli.clusters import files_or_store, with_and_without
+from tortie.cli.errors import failures_are_no_answer
+from tortie.cli.settings import Settings, datastore_options
+
+_DIFFERS = 1
+_TOLD = 6
+"""So many of a long list are told."""
+
+
+@click.command()
+@click.option(
+    "-f", "--filename", "files", multiple=True, required=True, metavar="FILE|DIR|-",
+    help="NEW, or first OLD and then NEW: each a file, a directory of .yaml, .yml and .json files, or - for standard input.",
+)  # fmt: skip
+@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="A table, or JSON with all names.",
+)  # fmt: skip
+@datastore_options
+@click.pass_context
+def diff(
+    ctx: click.Context, files: tuple[str, ...], recursive: bool, form: str, datastore: str | None, lab: str | None
+) -> None:  # fmt: skip
+    """Show which connections a change would open and close, and through which objects.
+
+    Not the text is compared but what it means: who gains or loses which protocols and ports with whom. With -f twice, OLD and NEW
+    are two whole clusters; with -f once, the datastore is compared with what it would be with NEW applied.
+
+    The exit status is 0 if nothing opens or closes, 1 if something does, and 2 if that cannot be told.
+
+    \b
+    Examples:
+      tortie policy diff -f manifests/ -f proposed/
+      tortie policy diff -f demo.yaml -o json
+    """
+    if len(files) > 2:
+        raise click.UsageError("-f is given once, NEW, or twice, OLD and NEW")
+    settings: Settings = ctx.obj
+    with failures_are_no_answer():
+        before, after = _states(files, recursive=recursive, settings=settings.over(datastore, lab))
+    changes = difference(load(before.resources, after.resources))
+    if form == "json":
+        output.print_json([_document(change) for change in changes])
+    elif changes:
+        output.print_table(("", "FROM", "TO", "WHAT", "BECAUSE OF"), [_row(change) for change in changes])
+    else:
+        click.echo("nothing opens or closes")
+    if changes:
+        ctx.exit(_DIFFERS)
+
+
+def _states(files: Sequence[str], *, recursive: bool, settings: Settings) -> tuple[KnownCluster, KnownCluster]:
+    if len(files) == 1:
+        return with_and_without(files, recursive=recursive, settings=settings)
+    before, after = (files_or_store([each], recursive=recursive, settings=settings).cluster for each in files)
+    return before, after
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    lists = (change.sources, change.destinations, change.packets, change.because)
+    return "+" if change.gained else "-", *map(_short, lists)
+
+
+def _short(items: Sequence[str]) -> str:
+    told = items if len(items) <= _TOLD else (*items[: _TOLD - 1], f"{len(items) - _TOLD + 1} more")
+    return ", ".join(told)
+
+
+def _document(change: Change) -> dict[str, Any]:
+    return {
+        "change": "gained" if change.gained else "lost",
+        "from": change.sources,
+        "to": change.destinations,
+        "packets": change.packets,
+        "because": change.because,
+    }

@@ -1,0 +1,120 @@
+"""Clusters made for what random ones seldom have: the whole answer is the oracle's for every pair of ends."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from cluster_documents import calico, node, pod
+
+from tortie.analysis.cluster import cluster_of
+from tortie.testing.reachability import differing
+from tortie.testing.tally import Tally
+from tortie.verdict import Cluster
+
+Document = dict[str, Any]
+ROUNDS = 20
+
+
+def serving(name: str, address: str, port: int, **labels: str) -> Document:
+    """A pod that calls *port* ``http``."""
+    containers = [{"name": "main", "ports": [{"name": "http", "containerPort": port}]}]
+    return pod(name, address, labels=labels, containers=containers)
+
+
+def allow(kind: str, name: str, peer: Document | None = None, **spec: Any) -> Document:
+    rule = {"action": "Allow", "protocol": "TCP", **(peer or {})}
+    return calico(kind, name, types=["Ingress"], ingress=[rule], **spec)
+
+
+def on_host(name: str, order: int, **spec: Any) -> Document:
+    return calico("GlobalNetworkPolicy", name, selector="has(edge)", applyOnForward=True, order=order, **spec)
+
+
+EDGE = calico(
+    "HostEndpoint", "edge", labels={"edge": "yes"}, node="one", interfaceName="eth0", expectedIPs=["10.9.0.1"]
+)
+HOSTS = [node("one", "10.9.0.1"), node("two", "10.9.0.2"), EDGE]
+PODS = [pod("a/x", "10.0.1.1", node="one"), pod("a/y", "10.0.2.1", node="two"), pod("a/z", "10.0.1.2", node="one")]
+FAILSAFE = {"protocol": "TCP", "port": 22, "net": "0.0.0.0/0"}
+DENIED = {"types": ["Ingress"], "ingress": [{"action": "Deny"}]}
+
+CLUSTERS: dict[str, list[Document]] = {
+    "a named port is another number at each endpoint": [
+        serving("a/one", "10.0.0.1", 80, app="x"),
+        serving("a/two", "10.0.0.2", 81, app="x"),
+        allow("NetworkPolicy", "a/p", {"destination": {"ports": ["http"]}}),
+    ],
+    "a named port is looked up among those selected": [
+        serving("a/one", "10.0.0.1", 80, app="x"),
+        serving("a/two", "10.0.0.2", 81, app="y"),
+        calico(
+            "NetworkPolicy", "a/p", types=["Egress"],
+            egress=[{"action": "Allow", "protocol": "TCP", "destination": {"selector": "app == 'x'", "ports": ["http", 443]}}],
+        ),
+        calico(
+            "NetworkPolicy", "a/q", types=["Ingress"], order=1,
+            ingress=[
+                {"action": "Deny", "protocol": "TCP", "destination": {"selector": "app == 'x'", "notPorts": ["http"]}},
+                {"action": "Allow"},
+            ],
+        ),
+    ],
+    "a port is looked up at whoever shares the address": [
+        serving("a/one", "10.0.0.1", 80, app="x"),
+        serving("a/two", "10.0.0.1", 81, app="y"),
+        pod("a/client", "10.0.0.3"),
+        allow("NetworkPolicy", "a/p", {"destination": {"ports": ["http"]}}),
+    ],
+    "of those who share an address only the port of whom a rule selects counts": [
+        serving("a/one", "10.0.0.1", 80, app="x"),
+        serving("a/two", "10.0.0.1", 81, app="y"),
+        pod("a/client", "10.0.0.3", labels={"app": "client"}),
+        calico(
+            "NetworkPolicy", "a/p", selector="app == 'client'", types=["Egress"],
+            egress=[{"action": "Allow", "protocol": "TCP", "destination": {"selector": "app == 'x'", "ports": ["http"]}}],
+        ),
+    ],
+    "all() under a serviceAccountSelector means having an account": [
+        pod("a/with", "10.0.0.1", serviceAccountName="s"),
+        calico(
+            "WorkloadEndpoint", "a/one-cni-c-eth0", labels={"app": "without"}, orchestrator="cni", node="one", containerID="c",
+            endpoint="eth0", interfaceName="calic", ipNetworks=["10.0.0.2/32"], profiles=["kns.a"],
+        ),
+        allow("GlobalNetworkPolicy", "p", selector="all()", serviceAccountSelector="role != 'none'"),
+    ],
+    "hosts tell workloads apart that are alike": [
+        *HOSTS,
+        *(pod(f"a/{name}", address, node=host, labels={"app": "x"}) for name, address, host in (
+            ("x", "10.0.1.1", "one"), ("y", "10.0.2.1", "two"), ("z", "10.0.1.2", "one"),
+        )),
+        on_host("forward", 1, types=["Ingress", "Egress"], ingress=[{"action": "Allow", "protocol": "UDP"}]),
+    ],
+    "an untracked Allow spares forward policy, a failsafe does not": [
+        *HOSTS, *PODS,
+        on_host("untracked", 1, doNotTrack=True, types=["Ingress"], ingress=[{"action": "Allow"}]),
+        on_host("forward", 2, **DENIED),
+    ],
+    "before DNAT a failsafe opens to whom its network holds, and to who has no address": [
+        *HOSTS, *PODS, pod("a/new", node="two"),
+        on_host("early", 1, preDNAT=True, **DENIED),
+        calico("FelixConfiguration", "default", failsafeInboundHostPorts=[FAILSAFE]),
+    ],
+    "a wildcard's policy before DNAT judges workloads by their own address": [
+        node("one", "10.9.0.1"), *PODS, pod("a/new", node="one"),
+        calico("HostEndpoint", "every", labels={"edge": "yes"}, node="one", interfaceName="*"),
+        on_host("early", 1, preDNAT=True, **DENIED),
+        calico("FelixConfiguration", "default", failsafeInboundHostPorts=[{**FAILSAFE, "net": "10.0.1.1/32"}]),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("documents", CLUSTERS.values(), ids=CLUSTERS)
+def test_every_answer_is_the_oracles(documents: list[Document]) -> None:
+    cluster, tally = Cluster.of(cluster_of(documents).values()), Tally()
+    for number in range(ROUNDS):
+        found = next(differing(Random(number), cluster, 49152, tally), None)
+        assert found is None, f"{found[0]}: the oracle says {found[1].allowed}: {found[1].reason}"
+    assert tally["flows"]["all through"]
+    assert tally["flows"]["all stopped"]
