@@ -5,6 +5,7 @@ PYTHON := /usr/bin/python3
 # sbin: where nft, bird and ip are, which Debian leaves out of an ordinary user's PATH
 export PATH := $(PATH):/usr/sbin:/sbin
 DEBIAN := python3-venv bird2 nftables iproute2
+DEBIAN_DEV := chromium fonts-inter tcpdump
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 # a stamp holds for one lock file and one place of the checkout: .venv cannot be moved
@@ -13,7 +14,7 @@ DEV := $(VENV)/.dev-$(shell cat requirements/dev.lock pyproject.toml | cksum | c
 FUZZ := $(VENV)/.fuzz-$(shell cat requirements/fuzz.lock | cksum | cut -d' ' -f1)
 FUZZ_SECONDS := 60
 
-.PHONY: demo test lint unit soak bench fuzz fuzzer reference install packages clean help
+.PHONY: demo test lint unit soak bench fuzz fuzzer reference screenshots install packages dev-packages clean help
 
 demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
@@ -44,10 +45,16 @@ fuzzer: $(FUZZ)  ## Only install the fuzzer, which `make test` then tests too
 reference: $(DEV)  ## Rewrite docs/reference from the declarations
 	scripts/reference
 
+screenshots: $(DEV)  ## Take the screenshots of docs/screenshots anew
+	$(VENV)/bin/pytest -q tests/lab/test_stars_page.py --update-screenshots
+
 install: $(RUN)  ## Only install
 
 packages:
 	@scripts/debian-packages $(DEBIAN)
+
+dev-packages:
+	@scripts/debian-packages $(DEBIAN) $(DEBIAN_DEV)
 
 $(VENV)/bin/pip: | packages
 	@echo "Making a Python environment in $(VENV)"
@@ -59,7 +66,7 @@ $(RUN): | packages $(VENV)/bin/pip
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.run-*; touch $@
 
-$(DEV): | packages $(VENV)/bin/pip
+$(DEV): | dev-packages $(VENV)/bin/pip
 	@echo "Installing Tortie and the locked dependencies of its tests"
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
