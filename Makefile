@@ -5,8 +5,8 @@ PYTHON := /usr/bin/python3
 # sbin: where nft, bird and ip are, which Debian leaves out of an ordinary user's PATH
 export PATH := $(PATH):/usr/sbin:/sbin
 DEBIAN := python3-venv bird2 nftables iproute2
-# real servers that only tests and benchmarks start
-DEBIAN_DEV := etcd-server etcd-client
+# real servers, browsers and tools that only tests and benchmarks start
+DEBIAN_DEV := etcd-server etcd-client chromium fonts-inter tcpdump
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 # a stamp holds for one lock file and one place of the checkout: .venv cannot be moved
@@ -19,7 +19,7 @@ FUZZ_SECONDS := 60
 RANDOM := tests/differential tests/faults
 PACKETS := tests/netns/test_packets_agree_with_oracle.py
 
-.PHONY: demo test lint unit soak faults bench fuzz fuzzer reference install packages dev-packages clean help
+.PHONY: demo test lint unit soak faults bench fuzz fuzzer reference screenshots install packages dev-packages clean help
 
 demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
@@ -54,6 +54,9 @@ fuzzer: $(FUZZ)  ## Only install the fuzzer, which `make test` then tests too
 
 reference: $(DEV)  ## Rewrite docs/reference from the declarations
 	scripts/reference
+
+screenshots: $(DEV)  ## Take the screenshots of docs/screenshots anew
+	$(VENV)/bin/pytest -q tests/lab/test_stars_page.py --update-screenshots
 
 install: $(RUN)  ## Only install
 

@@ -25,6 +25,7 @@ settings.load_profile("soak" if "TORTIE_SOAK" in os.environ else "test")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
     parser.addoption("--results", type=Path, metavar="FILE", help="write what random tests have counted to a page")
+    parser.addoption("--update-screenshots", action="store_true", help="take the screenshots in docs/screenshots anew")
 
 
 @pytest.fixture

@@ -85,8 +85,10 @@ COMMANDS = dict(_all_commands(cli))
 EXAMPLES = [
     example
     for command in COMMANDS.values()
-    # after the command its explanation may stand, some blanks to the right
-    for example in re.findall(r"^ *(?:[a-z]+ .*\| )?(tortie .*?)(?:  .*)?$", command.help or "", flags=re.MULTILINE)
+    # after the command its explanation may stand, some blanks to the right, or what it is piped into
+    for example in re.findall(
+        r"^ *(?:[a-z]+ .*\| )?(tortie .*?)(?:  .*| \| .*)?$", command.help or "", flags=re.MULTILINE
+    )
 ]
 
 

@@ -56,8 +56,8 @@ def test_a_lab_of_two_hosts_is_one_tree_with_everything_in_it(name: str) -> None
             assert (host["agent"], host["bird"]) == ("running", "running")
             assert host["bgp"] == {"established": 4, "sessions": 4}
         members = tree(name)
-        # process 1, the daemon, two agents, three BIRDs
-        assert len(members) == 7
+        # process 1, the daemon, two agents, three BIRDs, the DNS server
+        assert len(members) == 8
         assert said[-1].startswith("[5/5]")
     assert_gone(name, members)
 

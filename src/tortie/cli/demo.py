@@ -5,22 +5,29 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from tortie.cli.demo_text import render
 from tortie.cli.progress import progress
+from tortie.lab import ui
+from tortie.lab.advanced import ADVANCED
 from tortie.lab.client import Lab
-from tortie.lab.demo import Demo
+from tortie.lab.demo import Demo, Probe
 from tortie.lab.errors import DemoError
-from tortie.lab.matrix import FAMILIES, Cell, Matrix, expected
+from tortie.lab.matrix import FAMILIES, Cell, Seen, expected
 from tortie.lab.runner import Runner, StepResult, failure_folder, running
+from tortie.lab.simple import SIMPLE
 from tortie.lab.stars import STARS
 
-DEMOS = {demo.name: demo for demo in (STARS,)}
+DEMOS = {demo.name: demo for demo in (SIMPLE, STARS, ADVANCED)}
+"""From the easiest on."""
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class Wishes(NamedTuple):
@@ -32,15 +39,24 @@ class Wishes(NamedTuple):
     as_json: bool
     keep: bool
     pause: bool
+    listen: str
+    """Where to serve the page; empty for a place on loopback."""
 
     def say(self, text: str) -> None:
         """Tell a person; standard output is kept free for JSON where that is asked for."""
         click.echo(text, err=self.as_json)
 
 
-@click.group()
-def demo() -> None:
-    """Watch policies stop and admit real packets, on hosts made of network namespaces."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def demo(context: click.Context) -> None:
+    """Watch policies stop and admit real packets, on hosts made of network namespaces.
+
+    Without a name it lists the demos.
+    """
+    if context.invoked_subcommand is None:
+        for shown in DEMOS.values():
+            click.echo(f"tortie demo {shown.name:<10}{shown.title} ({len(shown.steps)} steps)")
 
 
 def _add(shown: Demo) -> None:
@@ -59,8 +75,11 @@ def _add(shown: Demo) -> None:
         "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the results."
     )
     @click.option("--keep", is_flag=True, help="Leave the lab up at the end; `tortie lab down` removes it.")
+    @_listen_option(shown)
     @click.option("--name", default="", help=f"The lab's name. Default: {shown.name} and this process's number.")
-    def run(no_pause: bool, only_list: bool, step: int | None, output: str, keep: bool, name: str) -> None:
+    def run(
+        no_pause: bool, only_list: bool, step: int | None, output: str, keep: bool, name: str, listen: str = ""
+    ) -> None:
         if only_list:
             _print_steps(shown, output)
             return
@@ -70,17 +89,36 @@ def _add(shown: Demo) -> None:
             as_json=output == "json",
             keep=keep,
             pause=not no_pause and output == "text" and sys.stdin.isatty(),
+            listen=listen,
         )
         sys.exit(0 if _run(shown, wishes) else 1)
+
+
+def _listen_option(shown: Demo) -> Callable[[_Command], _Command]:
+    """Only for a demo that has a page."""
+    if shown.collector is None:
+        return lambda command: command
+    return click.option(
+        "--listen",
+        default="",
+        metavar="ADDRESS:PORT",
+        help=f"Where to serve the page. Default: {ui.LOOPBACK}:{ui.PORT}, or any free port there.",
+    )
+
+
+_PAGE_HELP = """
+    A page, whose address it prints, draws the same live: who reaches whom, the policies in force, and on a click the rule that
+    denies a connection.
+"""
 
 
 def _help(shown: Demo) -> str:
     return f"""{shown.title}.
 
     Builds a lab of {shown.hosts} hosts, starts the workloads and walks {len(shown.steps)} steps. After each it shows who can reach
-    whom, measured with HTTP requests in IPv4 and in IPv6, which cells changed, and how long the change took from the commit in
+    whom, measured with real packets in IPv4 and in IPv6, which cells changed, and how long the change took from the commit in
     the datastore to the first packet that got the new verdict, on each host whose verdicts change.
-
+{_PAGE_HELP if shown.collector else ""}
     Exits 1 if a measured matrix is not the expected one; the logs and the rulesets are then kept in a folder that it names.
     Ending it in any way leaves nothing behind.
     """
@@ -93,6 +131,7 @@ for _shown in DEMOS.values():
 def _run(shown: Demo, wishes: Wishes) -> bool:
     """Walk the demo in a lab of its own and print what it shows; whether all of it was as it should be."""
     wishes.say(f"{shown.title}\n")
+    listener = ui.listen(wishes.listen) if shown.collector else None  # first: the address may be taken
     with progress("starting the lab") as tell:
         lab = Lab.launch(wishes.lab, hosts=shown.hosts, progress=tell)
     results: list[StepResult] = []
@@ -102,6 +141,8 @@ def _run(shown: Demo, wishes: Wishes) -> bool:
                 with progress("starting the workloads") as tell:
                     tell("starting the workloads")
                     runner = stack.enter_context(running(shown, lab))
+                if shown.collector and listener:
+                    _open_page(shown.collector, lab, listener, wishes)
                 results = _walk(shown, runner, wishes)
         except DemoError as error:
             click.echo(f"Error: {error}", err=True)
@@ -112,8 +153,17 @@ def _run(shown: Demo, wishes: Wishes) -> bool:
             click.echo(f"The logs, rulesets and routes of every host are in {folder}", err=True)
         if wishes.keep:
             lab.detach()
-    _conclude(shown, wishes, results, ok=ok)
+        _conclude(shown, wishes, results, ok=ok)
+        if shown.collector and wishes.pause and not wishes.keep:  # the page goes with the lab
+            click.echo("\nPress Enter to end ", nl=False)
+            sys.stdin.readline()
     return ok
+
+
+def _open_page(collector: Probe, lab: Lab, listener: socket.socket, wishes: Wishes) -> None:
+    address = ui.url(listener)
+    ui.hand_in(lab, collector.workload, listener)
+    wishes.say(f"Watch it at {address}")
 
 
 def _walk(shown: Demo, runner: Runner, wishes: Wishes) -> list[StepResult]:
@@ -148,7 +198,7 @@ def _conclude(shown: Demo, wishes: Wishes, results: Sequence[StepResult], *, ok:
     if wishes.keep:
         wishes.say(
             f"\nThe lab is still up. Its datastore: export TORTIE_DATASTORE=lab://{wishes.lab}\n"
-            f"`tortie lab down --name {wishes.lab}` removes it."
+            f"{'The page stays too. ' if shown.collector else ''}`tortie lab down --name {wishes.lab}` removes it."
         )
 
 
@@ -165,19 +215,25 @@ def _print_steps(shown: Demo, output: str) -> None:
 
 
 def _as_json(shown: Demo, result: StepResult) -> dict[str, Any]:
+    wanted = expected(shown, result.step.reachable)
     return {
         "step": result.number,
         "title": result.step.title,
         "ok": result.ok,
-        "matrix": _matrix_json(shown, result.matrix),
-        "expected": _matrix_json(shown, expected(shown, result.step.reachable)),
+        "matrix": _matrix_json(shown, {cell: _is_reachable(seen) for cell, seen in result.matrix.items()}),
+        "expected": _matrix_json(shown, {cell: _is_reachable(seen) for cell, seen in wanted.items()}),
+        "seen": _matrix_json(shown, result.matrix),
         "changed": [[*cell.pair, cell.family] for cell in result.changed],
         "wrong": [[*cell.pair, cell.family] for cell in result.wrong],
         "enforcementMs": dict(result.enforcement_ms),
     }
 
 
-def _matrix_json(shown: Demo, matrix: Matrix) -> dict[str, Any]:
+def _is_reachable(seen: Seen | None) -> bool | None:
+    return None if seen is None else seen is Seen.REACHABLE
+
+
+def _matrix_json(shown: Demo, matrix: Mapping[Cell, object]) -> dict[str, Any]:
     """By family, then row, then column."""
     return {
         family: {

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import click
 
 from tortie.lab.demo import Demo
-from tortie.lab.matrix import FAMILIES, Cell, expected
+from tortie.lab.matrix import FAMILIES, Cell, Seen, expected
 from tortie.lab.runner import StepResult
 
-_MARKS = {True: ("yes", "green"), False: ("no", "red"), None: ("?", "yellow")}
-_WORDS = {True: "reachable", False: "not reachable", None: "unknown"}
+_UNKNOWN = ("?", "yellow")
+_MARKS = {Seen.REACHABLE: ("yes", "green"), Seen.TIMED_OUT: ("no", "red")}
+"""All else is never expected, and spelled out below the matrix."""
+
+_WORDS = {Seen.REACHABLE: "reachable", Seen.TIMED_OUT: "not reachable", None: "unknown"}
 _FAMILY_NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -27,28 +30,34 @@ def render(demo: Demo, result: StepResult) -> str:
     wanted = expected(demo, result.step.reachable)
     lines += [
         f"  WRONG: {cell.pair[0]} to {cell.pair[1]}, {_FAMILY_NAMES[cell.family]}: "
-        f"{_WORDS[result.matrix[cell]]}, expected {_WORDS[wanted[cell]]}"
+        f"{_word(result.matrix[cell])}, expected {_word(wanted[cell])}"
         for cell in result.wrong
     ]
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _word(seen: Seen | None) -> str:
+    return _WORDS.get(seen, str(seen))
+
+
 def _matrix(demo: Demo, result: StepResult) -> Iterator[str]:
-    columns = [probe.id for probe in demo.probes]
-    yield "\n        " + "".join(f"to {column:<13}" for column in columns)
-    yield "  from  " + "IPv4    IPv6    " * len(columns)
+    columns = [column.id for column in demo.columns]
+    width = max(6, *(len(row) + 1 for row, _ in demo.rows))
+    yield f"\n  {'':{width}}" + "".join(f"to {column:<13}" for column in columns)
+    yield f"  {'from':{width}}" + "IPv4    IPv6    " * len(columns)
     for row, targets in demo.rows:
         cells = (
             _mark(result, Cell((row, column), family), column in targets) for column in columns for family in FAMILIES
         )
-        yield f"  {row:<6}" + "".join(cells)
+        yield f"  {row:<{width}}" + "".join(cells)
 
 
 def _mark(result: StepResult, cell: Cell, measured: bool) -> str:
     """One cell, eight columns wide; a star where it has just changed, a dot where nobody measures."""
     if not measured:
         return f"{'.':<8}"
-    mark, colour = _MARKS[result.matrix[cell]]
+    seen = result.matrix[cell]
+    mark, colour = _MARKS.get(seen, _UNKNOWN) if seen else _UNKNOWN
     starred = mark + "*" * (cell in result.changed)
     return click.style(starred, fg=colour, bold=cell in result.changed) + " " * (8 - len(starred))
 

@@ -1,4 +1,4 @@
-"""The files of the collector's page."""
+"""The files of the collector's page. Nothing else is ever loaded by it: its policy forbids that to the browser."""
 
 from __future__ import annotations
 
@@ -6,16 +6,35 @@ from importlib import resources
 
 from tortie.lab import http
 
-_FILES = {
-    "/": ("stars.html", "text/html; charset=utf-8"),
-    "/assets/stars.css": ("stars.css", "text/css; charset=utf-8"),
-    "/assets/stars.js": ("stars.js", "text/javascript; charset=utf-8"),
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+
+_FIELDS = (
+    ("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-cache"),
+)
+
+_FOLDER = resources.files("tortie.lab") / "page"
+
+
+def _paths() -> dict[str, str]:
+    """Where each file of the page is served."""
+    names = sorted(file.name for file in _FOLDER.iterdir() if file.name.endswith(tuple(_TYPES)))
+    return {"/": "stars.html"} | {f"/assets/{name}": name for name in names if not name.endswith(".html")}
+
+
+_PATHS = _paths()
 
 
 def asset(path: str) -> http.Response:
     """What ``GET`` *path* answers: a file of the page, or 404."""
-    if path not in _FILES:
+    name = _PATHS.get(path)
+    if name is None:
         return http.NOT_FOUND
-    name, content_type = _FILES[path]
-    return http.Response(200, (resources.files("tortie.lab") / "page" / name).read_bytes(), content_type)
+    suffix = name[name.rindex(".") :]
+    return http.Response(200, (_FOLDER / name).read_bytes(), _TYPES[suffix], _FIELDS)

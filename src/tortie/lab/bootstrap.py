@@ -1,4 +1,4 @@
-"""What stands in a lab's datastore before anything else: the cluster, its hosts, their pools, blocks and BGP peers."""
+"""What stands in a lab's datastore before anything else: the cluster, its hosts, their pools, blocks and BGP peers, its DNS."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from tortie.conversion import meaning
 from tortie.ipam import block_key, new_block
 from tortie.lab import layout
 from tortie.lab.layout import HostLayout
 from tortie.model.blocks import BlockKey
 from tortie.model.defaults import for_storage
 from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kubernetes import Container, ContainerPort, Namespace, Pod, PodSpec, Service, ServicePort, ServiceSpec
 from tortie.model.meta import ObjectMeta, Resource
 from tortie.model.policy import Action, Profile, ProfileSpec, Rule, Tier, TierSpec
 from tortie.model.topology import (
@@ -73,12 +75,33 @@ def _resources(hosts: Sequence[HostLayout]) -> Iterator[Resource]:
         yield IPPool(metadata=ObjectMeta(name=name), spec=IPPoolSpec(cidr=cidr, block_size=length))
     for host in hosts:
         yield _node(host)
+    yield from _cluster_dns(hosts[0])
 
 
 def _node(host: HostLayout) -> Node:
     bgp = NodeBGPSpec(ipv4_address=str(host.ipv4.network()), ipv6_address=str(host.ipv6.network()))
     labels = {"kubernetes.io/hostname": str(host.name)}
     return Node(metadata=ObjectMeta(name=host.name, labels=labels), spec=NodeSpec(bgp=bgp))
+
+
+def _cluster_dns(host: HostLayout) -> Iterator[Resource]:
+    """The namespace, pod and service of the DNS server, named and labelled as every cluster's are."""
+    where, _, name = layout.DNS_WORKLOAD.partition("/")
+    namespace = Namespace(metadata=ObjectMeta(name=where))
+    yield namespace
+    yield from meaning(namespace).values()
+    metadata = ObjectMeta(namespace=where, name=name, labels={"k8s-app": "kube-dns"})
+    ports = tuple(ServicePort(name=f"dns-{p.lower()}", port=layout.DNS_PORT, protocol=p) for p in ("UDP", "TCP"))
+    container = Container(
+        name="dns",
+        image="tortie/lab-dns",
+        command=("dns",),
+        ports=tuple(ContainerPort(name=port.name, container_port=port.port, protocol=port.protocol) for port in ports),
+    )
+    yield Pod(metadata=metadata, spec=PodSpec(node_name=host.name, containers=(container,)))
+    addresses = (str(layout.DNS_V4), str(layout.DNS_V6))
+    spec = ServiceSpec(selector=metadata.labels, ports=ports, cluster_ip=addresses[0], cluster_ips=addresses)
+    yield Service(metadata=metadata, spec=spec)
 
 
 def _blocks(host: HostLayout) -> Iterator[tuple[str, bytes]]:

@@ -68,8 +68,9 @@ class Lab:
     # --- what can be asked -----------------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """``{"name", "hosts": [{"name", "ipv4", "ipv6", "agent", "bird", "bgp": {"established", "sessions"}}],
-        "workloads": [{"namespace", "name", "host", "phase", "ipv4", "ipv6", "message"}]}``
+        """``{"name", "hosts": [{"name", "ipv4", "ipv6", "agent", "bird", "link", "bgp": {"established", "sessions"},
+        "peers": [{"address", "state"}]}], "workloads": [{"namespace", "name", "host", "phase", "link", "ipv4", "ipv6", "message"}],
+        "faults": [{"kind", "name"}]}``
         """
         status: dict[str, Any] = self._ask(protocol.Status())
         return status
@@ -78,7 +79,7 @@ class Lab:
         """End the lab; returns when everything in it has ended."""
         with self._asking(protocol.Down()) as (_, descriptors):
             wait_for_end(descriptors[0])
-        self._lifeline = None
+        self.close()
 
     def connect(self, workload: str, port: int) -> socket.socket:
         """A connection to a program of *workload*, ``namespace/pod``, over its own loopback; LabError if none answers."""
@@ -94,6 +95,14 @@ class Lab:
     def signal(self, host: str, process: str, number: int) -> None:
         """Send a signal to the ``agent`` or ``bird`` of *host*; LabError if it does not run."""
         self._ask(protocol.Signal(host, process, number))
+
+    def fail(self, kind: str, name: str) -> None:
+        """Break a ``link``, ``host``, ``bird`` or ``agent`` (``tortie.lab.faults``); LabError if it cannot be, or is already."""
+        self._ask(protocol.Fail(kind, name))
+
+    def heal(self, kind: str = "", name: str = "") -> list[tuple[str, str]]:
+        """Mend what was broken, or all of it if nothing is named; what was mended, as kind and name. LabError."""
+        return [(kind, name) for kind, name in self._ask(protocol.Heal(kind, name))]
 
     @contextlib.contextmanager
     def logs(self, target: str = "") -> Iterator[Mapping[str, IO[bytes]]]:

@@ -1,4 +1,4 @@
-"""The daemon of a lab: brings everything up, runs the kubelet, answers commands. Everything else in the lab descends from it.
+"""The daemon of a lab: brings everything up, runs kubelet and proxy, answers commands. Everything else in the lab descends from it.
 
 It needs no orderly end: whatever ends it ends process 1, and the kernel clears up. So when the command that it must not outlive
 is gone, or ``down`` is asked for, it just exits.
@@ -14,6 +14,7 @@ import sys
 import traceback
 
 from tortie.bird import BirdError
+from tortie.datastore.store import StoreError
 from tortie.lab import layout, processes
 from tortie.lab.errors import LabError
 from tortie.lab.running import RunningLab, Say
@@ -30,9 +31,12 @@ def run(settings: Settings, channel: Channel, *, has_user_namespace: bool) -> in
     _log_to(LOG)
     try:
         asyncio.run(_run(settings, channel, has_user_namespace))
-    except (LabError, BirdError) as error:
+    except (LabError, BirdError, StoreError) as error:
         log.error("%s", error)
         channel.send(Failed(str(error)))
+    except OSError as error:
+        log.exception("the lab ends")
+        channel.send(Failed(f"the lab cannot be set up: {error}"))
     except Exception:
         log.exception("the lab ends")
         channel.send(Failed(traceback.format_exc()))
@@ -49,7 +53,7 @@ async def _run(settings: Settings, channel: Channel, has_user_namespace: bool) -
     service = Service(settings.name, lab, has_user_namespace=has_user_namespace, end=lambda: os._exit(0))
     tasks = {asyncio.create_task(service.run(listener))}
     await lab.start(_sayer(channel))
-    tasks.add(asyncio.create_task(lab.kubelet.run()))
+    tasks |= lab.tasks
     channel.send(Ready())
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in ended:

@@ -1,6 +1,6 @@
 """What a demonstration is: workloads, and steps that each change policy and say who can then reach whom.
 
-Data only; ``tortie.lab.stars`` holds the first one, ``tortie.lab.runner`` walks it.
+Data only; ``stars``, ``simple`` and ``advanced`` hold them, ``runner`` walks them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,18 @@ class Probe(NamedTuple):
     """What the others probe; empty for a workload that only looks at others."""
 
 
+class Destination(NamedTuple):
+    """What workloads try to reach: a column of the matrix."""
+
+    id: str
+    url: str
+    """As the probes are told it."""
+    port: int
+    """Where those behind it listen themselves."""
+    workloads: tuple[str, ...] = ()
+    """``namespace/pod`` of each behind it, whose ingress decides; none: it is outside, and the egress of who asks decides."""
+
+
 class Step(NamedTuple):
     title: str
     text: str
@@ -48,14 +60,27 @@ class Demo(NamedTuple):
     hosts: int
     workloads: tuple[Manifest, ...]
     probes: tuple[Probe, ...]
-    collector: Probe
-    """Supplies its own row of the matrix: which probes it could fetch."""
     steps: tuple[Step, ...]
+    destinations: tuple[Destination, ...] = ()
+    """Beside the probes themselves."""
+    collector: Probe | None = None
+    """Supplies its own row of the matrix: which probes it could fetch."""
 
     @property
     def folder(self) -> Traversable:
         """Where the manifests are."""
         return resources.files("tortie.lab") / "demos" / self.name
+
+    @property
+    def programs(self) -> tuple[Probe, ...]:
+        """Whoever has a row: the probes and the collector."""
+        return (*self.probes, *filter(None, (self.collector,)))
+
+    @property
+    def columns(self) -> tuple[Destination, ...]:
+        """What the matrix is measured against: the probes that are probed, and the other destinations."""
+        probed = (Destination(probe.id, probe.url, probe.port, (probe.workload,)) for probe in self.probes if probe.url)
+        return (*probed, *self.destinations)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -65,10 +90,13 @@ class Demo(NamedTuple):
     @property
     def rows(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Each row's id with the ids it is measured against: everybody but itself."""
-        targets = tuple(probe.id for probe in self.probes)
+        targets = tuple(column.id for column in self.columns)
         return tuple(
-            (row, tuple(target for target in targets if target != row)) for row in (*targets, self.collector.id)
+            (program.id, tuple(target for target in targets if target != program.id)) for program in self.programs
         )
 
     def probe(self, probe_id: str) -> Probe:
-        return next(probe for probe in (*self.probes, self.collector) if probe.id == probe_id)
+        return next(probe for probe in self.programs if probe.id == probe_id)
+
+    def column(self, column_id: str) -> Destination:
+        return next(column for column in self.columns if column.id == column_id)

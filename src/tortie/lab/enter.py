@@ -44,6 +44,8 @@ def enter(lab: Lab, target: str, argv: Sequence[str]) -> int:
 
 def _become(argv: Sequence[str]) -> NoReturn:
     namespaces.die_with_parent()
+    if os.getppid() == 1:
+        os._exit(1)  # our parent, who has no number in here, ended before that: process 1 of the lab has taken us over
     os.environ["PATH"] = f"{PATH}:{os.environ.get('PATH', '')}"
     os.chdir("/")
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
-from tortie.bird.control import BirdError, listener_pid
+from tortie.bird.control import CONTROL_PATH, BirdError, listener_pid
+from tortie.bird.daemon import CONFIG_PATH
 from tortie.lab import layout, mounts, namespaces, wiring
 from tortie.lab.layout import HostLayout
-from tortie.lab.processes import Process, process_state
+from tortie.lab.processes import PATH, Process, process_state
 from tortie.net import MAC, Address
 
 
@@ -42,6 +44,30 @@ class Host:
         argv += ["--bgp-connect-delay", "1"]  # Calico's seconds of patience would be most of a lab's start
         argv += [] if supervise_bird else ["--no-supervise", "bird"]
         self.agent = Process.start(self.space, argv, self.log("agent"), _agent_environment())
+
+    def start_bird(self) -> None:
+        """Start BIRD with the configuration that the agent wrote, as an operator would; the agent takes it for its own."""
+        argv = ["bird", "-f", "-c", str(CONFIG_PATH), "-s", str(CONTROL_PATH)]
+        # killed, it has left its socket and its routes: it goes on from these (``tortie.bird.daemon``)
+        argv += ["-R"] if self.control.exists() else []
+        Process.start(self.space, argv, self.log("bird"), {})
+
+    def forbid_bird(self) -> None:
+        """Let no BIRD start from now on, only check configurations."""
+        program = self._own_programs / "bird"
+        program.parent.mkdir(exist_ok=True)
+        real = shutil.which("bird", path=PATH)
+        program.write_text(f'#!/bin/sh\n[ "$1" = -p ] && exec {real} "$@"\necho "the lab forbids it" >&2\nexit 1\n')
+        program.chmod(0o755)
+
+    def allow_bird(self) -> None:
+        """End ``forbid_bird``."""
+        (self._own_programs / "bird").unlink()
+
+    @property
+    def _own_programs(self) -> Path:
+        """What the agent finds before all other programs."""
+        return self.layout.folder / _BIN
 
     def log(self, name: str) -> Path:
         """Where *name*, the agent or a workload, writes."""
@@ -86,9 +112,14 @@ class Host:
         wiring.run(network, wiring.workload_lines(addresses))
 
 
+_BIN = "bin"
+"""The folder of programs in a host's own."""
+
 _INHERITED = ("PYTHONPATH", "TORTIE_LOG_LEVEL", "TORTIE_LOG_FORMAT")
 
 
 def _agent_environment() -> dict[str, str]:
-    """What an agent gets of the environment: what its interpreter needs to find it, and how to log."""
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    """What an agent gets of the environment: where programs are, what its interpreter needs to find it, and how to log."""
+    return {"PATH": f"{layout.HERE / _BIN}:{PATH}"} | {
+        name: os.environ[name] for name in _INHERITED if name in os.environ
+    }

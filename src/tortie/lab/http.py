@@ -1,13 +1,16 @@
-"""As much HTTP/1.1 as probe and collector need: one request and one answer per connection, then it is closed (RFC 9112 §9.6)."""
+"""As much HTTP/1.1 as probe and collector need: one request and one answer per connection, then it is closed (RFC 9112 §9.6).
+
+An answer is a ``Response``, or a ``Stream`` that goes on until one side leaves.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 _MAX_HEAD = 1 << 16
@@ -21,15 +24,36 @@ class Request(NamedTuple):
     path: str
     """With the query, as it was sent."""
     body: bytes = b""
+    fields: Mapping[str, str] = {}
+    """Header fields, by name in lower case; the last of several of one name."""
 
 
 class Response(NamedTuple):
     status: int
     body: bytes = b""
     content_type: str = "application/json"
+    fields: tuple[tuple[str, str], ...] = ()
+    """Header fields beside those that every answer has."""
 
 
-Handler = Callable[[Request], Response]
+Send: TypeAlias = Callable[[bytes], None]
+Close: TypeAlias = Callable[[], None]
+
+
+class Stream(NamedTuple):
+    """An answer that has no end: pieces are sent as they come."""
+
+    open: Callable[[Send], Close]
+    """Called once with how to send; it returns what is to be called when the client is gone."""
+    content_type: str = "text/event-stream"
+
+
+SocketAddress: TypeAlias = tuple[Any, ...]
+"""What a socket connects to: host and port, and more in IPv6."""
+
+Handler = Callable[[Request], Response | Stream]
+
+_LATE_S = 0.1
 
 BACKLOG = 1024
 """Connections that may wait to be accepted: hundreds of knocks a second must not be lost to a busy moment."""
@@ -52,6 +76,7 @@ class _Server(asyncio.Protocol):
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._received = b""
+        self._closed: Close = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -59,6 +84,8 @@ class _Server(asyncio.Protocol):
         self._timeout = asyncio.get_running_loop().call_later(_IDLE_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
+        if self._timeout.cancelled():
+            return  # the one request has its answer
         self._received += data
         try:
             request = parse_request(self._received)
@@ -70,10 +97,22 @@ class _Server(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         self._timeout.cancel()
+        self._closed()
 
-    def _answer(self, response: Response) -> None:
-        self._transport.write(format_response(response))
-        self._transport.close()
+    def _answer(self, answer: Response | Stream) -> None:
+        self._timeout.cancel()
+        if isinstance(answer, Stream):
+            self._transport.write(_head(200, (("Content-Type", answer.content_type), ("Cache-Control", "no-store"))))
+            self._closed = answer.open(self._send)
+        else:
+            self._transport.write(format_response(answer))
+            self._transport.close()
+
+    def _send(self, part: bytes) -> None:
+        """A piece of a stream; a client that does not take what it is sent is let go."""
+        self._transport.write(part)
+        if self._transport.get_write_buffer_size() > _MAX_BODY:
+            self._transport.abort()
 
 
 def parse_request(received: bytes) -> Request | None:
@@ -88,16 +127,24 @@ def parse_request(received: bytes) -> Request | None:
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
         raise HTTPError(f"{line!r} is not a request line")
     length = _content_length(fields) or 0
-    return Request(words[0], words[1], body[:length]) if len(body) >= length else None
+    return Request(words[0], words[1], body[:length], _by_name(fields)) if len(body) >= length else None
 
 
 def format_response(response: Response) -> bytes:
     """What goes over the wire."""
-    head = (
-        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n"
-        f"Content-Type: {response.content_type}\r\nContent-Length: {len(response.body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + response.body
+    length = ("Content-Length", str(len(response.body)))
+    return _head(response.status, (("Content-Type", response.content_type), length, *response.fields)) + response.body
+
+
+def _head(status: int, fields: Sequence[tuple[str, str]]) -> bytes:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in (*fields, ("Connection", "close"))]
+    return "".join(line + "\r\n" for line in (*lines, "")).encode()
+
+
+def _by_name(fields: list[str]) -> dict[str, str]:
+    named = (field.partition(":") for field in fields)
+    return {name.strip().lower(): value.strip() for name, _, value in named}
 
 
 def _content_length(fields: list[str]) -> int | None:
@@ -112,8 +159,12 @@ def _content_length(fields: list[str]) -> int | None:
 
 async def serve(handler: Handler, address: str, port: int) -> asyncio.Server:
     """Answer at *address* and *port*; ``0.0.0.0`` stands for every address of both families. OSError."""
+    return await serve_on(handler, await asyncio.to_thread(listen, address, port))
+
+
+async def serve_on(handler: Handler, listener: socket.socket) -> asyncio.Server:
+    """Answer at *listener*, which the returned server closes."""
     loop = asyncio.get_running_loop()
-    listener = await asyncio.to_thread(listen, address, port)
     return await loop.create_server(lambda: _Server(handler), sock=listener, backlog=BACKLOG)
 
 
@@ -125,18 +176,52 @@ def listen(address: str, port: int) -> socket.socket:
     return socket.create_server((address, port), family=family, backlog=BACKLOG)
 
 
-async def get(url: str, family: socket.AddressFamily) -> Response:
-    """Fetch *url* over one address family; OSError, HTTPError. Whoever calls it bounds the time."""
+async def resolve(url: str, family: socket.AddressFamily) -> SocketAddress:
+    """Where to connect for *url* over one address family; OSError if its host has no address of it, HTTPError."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise HTTPError(f"{url!r} is not a URL such as http://backend.stars:6379/status")
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(parts.hostname, parts.port or 80, family=family, type=socket.SOCK_STREAM)
+    return found[0][4]
+
+
+async def get(
+    url: str, family: socket.AddressFamily, connect_s: float | None = None, *, address: SocketAddress | None = None
+) -> Response:
+    """Fetch *url* over one address family, from *address* if it is known; OSError, HTTPError. Whoever calls it bounds the time.
+
+    TimeoutError, an OSError, also if the TCP handshake takes longer than *connect_s*.
+    """
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise HTTPError(f"{url!r} is not a URL such as http://backend.stars:6379/status")
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80, family=family, limit=_MAX_BODY)
+    connection = await _connect(address or await resolve(url, family), family, connect_s)
+    reader, writer = await asyncio.open_connection(sock=connection, limit=_MAX_BODY)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
         return await _read_response(reader)
     finally:
         writer.transport.abort()  # all has been read; nothing to flush, nothing to wait for
+
+
+async def _connect(address: SocketAddress, family: socket.AddressFamily, within_s: float | None) -> socket.socket:
+    """A TCP connection to *address*; OSError."""
+    loop = asyncio.get_running_loop()
+    while True:
+        connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        began = loop.time()
+        try:
+            async with asyncio.timeout(within_s):
+                await loop.sock_connect(connection, address)
+        except BaseException as error:
+            connection.close()
+            # A timer that comes this late was kept waiting by a busy machine, and so was the answer: it tells nothing.
+            if not isinstance(error, TimeoutError) or within_s is None or loop.time() - began < within_s + _LATE_S:
+                raise
+        else:
+            return connection
 
 
 async def _read_response(reader: asyncio.StreamReader) -> Response:

@@ -1,6 +1,6 @@
 """The kubelet of a lab: turns the Pods of the datastore into workloads, as long as they are there.
 
-It follows Pods and Services. Each Pod of one of its hosts has a task that is its whole life (``Workload.run``) and is cancelled when
+It follows Pods. Each Pod of one of its hosts has a task that is its whole life (``Workload.run``) and is cancelled when
 the Pod is deleted; a new Pod of the same name waits until the old one is undone. A Pod without a node gets the host with the
 fewest workloads.
 """
@@ -16,13 +16,11 @@ import msgspec
 
 from tortie.datastore.store import Changes, DeleteEvent, PutEvent, Store
 from tortie.lab.host import Host
-from tortie.lab.hostsfile import hosts_file
 from tortie.lab.podstatus import PodKey, bind, report
 from tortie.lab.workload import Workload
 from tortie.model.codec import InvalidResourceError, decode
-from tortie.model.kinds import KUBERNETES_PREFIX, POD, SERVICE, ResourceKey, parse_path
-from tortie.model.kubernetes import Pod, Service
-from tortie.model.meta import Resource
+from tortie.model.kinds import POD, parse_path
+from tortie.model.kubernetes import Pod
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +32,21 @@ class Kubelet:
         self._store = store
         self._hosts = hosts
         self._pods: dict[PodKey, Pod] = {}
-        self._services: dict[ResourceKey, Service] = {}
         self._tasks: dict[PodKey, asyncio.Task[None]] = {}
         self._ending: set[PodKey] = set()
         """Those of the tasks that are being undone: cancelled once, never twice."""
+        self._turn = asyncio.Lock()
+        """Held by a workload that is being set up: each takes the event loop for some 20 ms, and commands come in between."""
         self.workloads: dict[PodKey, Workload] = {}
         """Those that are set up or being undone."""
 
     async def run(self) -> None:
         """Follow the datastore until cancelled."""
-        page = self._store.list(KUBERNETES_PREFIX)
+        page = self._store.list(POD.prefix)
         for entry in page.entries:
             self._put(entry.key, entry.value)
         self._settle()
-        async for change in self._store.watch(KUBERNETES_PREFIX, page.revision + 1):
+        async for change in self._store.watch(POD.prefix, page.revision + 1):
             if not isinstance(change, Changes):
                 continue
             for event in change.events:
@@ -62,31 +61,25 @@ class Kubelet:
 
     def _put(self, path: str, value: bytes) -> None:
         key = parse_path(path)
-        if key is None or key.kind not in (POD, SERVICE):
+        if key is None:
             return
         try:
-            self._remember(key, decode(value, key.kind.struct))
+            self._remember(PodKey(key.namespace, key.name), decode(value, Pod))
         except InvalidResourceError as error:
             log.warning("%s is ignored: %s", key, error)
             self._delete(path)
 
-    def _remember(self, key: ResourceKey, resource: Resource) -> None:
-        match resource:
-            case Service():
-                self._services[key] = resource
-            case Pod():
-                pod = PodKey(key.namespace, key.name)
-                self._pods[pod] = resource
-                if pod in self.workloads and pod not in self._ending:
-                    self.workloads[pod].update(resource)
+    def _remember(self, key: PodKey, pod: Pod) -> None:
+        self._pods[key] = pod
+        if key in self.workloads and key not in self._ending:
+            self.workloads[key].update(pod)
 
     def _delete(self, path: str) -> None:
         key = parse_path(path)
         if key is None:
             return
-        self._services.pop(key, None)
         pod = PodKey(key.namespace, key.name)
-        if key.kind is POD and self._pods.pop(pod, None) is not None:
+        if self._pods.pop(pod, None) is not None:
             self._end(pod)
 
     def _end(self, key: PodKey) -> None:
@@ -102,16 +95,10 @@ class Kubelet:
     # --- what is --------------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Start what is missing, and tell everybody who is where."""
+        """Start what is missing."""
         for key, pod in self._pods.items():
             if key not in self._tasks:
                 self._place(key, pod)
-        texts = {
-            namespace: hosts_file(namespace, self._services.values(), self._pods.values())
-            for namespace in {key.namespace for key in self.workloads}
-        }
-        for key, workload in self.workloads.items():
-            workload.write_hosts_file(texts[key.namespace])
 
     def _place(self, key: PodKey, pod: Pod) -> None:
         if pod.spec.host_network:
@@ -132,7 +119,7 @@ class Kubelet:
         return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=host))
 
     def _start(self, key: PodKey, pod: Pod) -> None:
-        workload = Workload(self._store, pod, self._hosts[pod.spec.node_name])
+        workload = Workload(self._store, pod, self._hosts[pod.spec.node_name], self._turn)
         self.workloads[key] = workload
         task = asyncio.create_task(workload.run(), name=f"workload {key}")
         self._tasks[key] = task

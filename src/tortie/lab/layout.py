@@ -30,11 +30,21 @@ POOL_V6 = Network.parse("fd00:65::/64")
 BLOCK_LENGTH_V4 = 26
 BLOCK_LENGTH_V6 = 122
 
+SERVICES_V4 = Network.parse("10.96.0.0/16")
+"""Where services have their addresses."""
+SERVICES_V6 = Network.parse("fd00:96::/112")
+DNS_V4 = SERVICES_V4.address + 10
+"""Of the service of the same name as ``DNS_WORKLOAD``, which every workload asks for names."""
+DNS_V6 = SERVICES_V6.address + 10
+DNS_WORKLOAD = "kube-system/kube-dns"
+DNS_PORT = 53
+
 FABRIC = "fabric"
 FABRIC_V4 = Address.parse("172.30.0.254")
 FABRIC_V6 = Address.parse("fd00:30::fe")
 OUTSIDE_V4 = Address.parse("198.51.100.1")
 OUTSIDE_V6 = Address.parse("2001:db8::1")
+OUTSIDE_NAME = "outside.example"
 GATEWAY_V4 = Address.parse("169.254.0.1")
 """The fabric's end of each host's link."""
 GATEWAY_V6 = Address.parse("fe80::1")
@@ -56,6 +66,8 @@ MEMBERS = RUN / "members"
 """A folder for each host and workload, with what is its own of the file system."""
 HERE = RUN / "here"
 """In the mount namespace of a host or workload: its own folder of ``MEMBERS``."""
+LISTENERS = HERE / "listeners.sock"
+"""Where a workload's program takes listening sockets that are handed in from outside (``tortie.lab.handover``)."""
 
 
 class HostLayout(NamedTuple):

@@ -30,7 +30,7 @@ OWN_FILES = ("hosts", "resolv.conf", "nsswitch.conf")
 
 NETNS = Path("/run/netns")
 
-_RESOLV_CONF = "# No DNS server in this lab: names stand in /etc/hosts, all others fail at once.\n"
+_RESOLV_CONF = "# No DNS server outside the workloads of a lab: names fail at once.\n"
 _NSSWITCH_CONF = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
 
 
@@ -51,10 +51,10 @@ def arrange_lab() -> None:
     write_own_files(layout.HERE)
 
 
-def write_own_files(folder: Path) -> None:
+def write_own_files(folder: Path, resolv_conf: str = _RESOLV_CONF) -> None:
     """Fill a member's *folder* with its files of ``/etc``."""
     replace_text(folder / "hosts", "127.0.0.1 localhost\n::1 localhost\n")
-    replace_text(folder / "resolv.conf", _RESOLV_CONF)
+    replace_text(folder / "resolv.conf", resolv_conf)
     replace_text(folder / "nsswitch.conf", _NSSWITCH_CONF)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from tortie.datastore.store import ConflictError, NotFoundError, Store
-from tortie.model.codec import Document, decode_document, encode_document
+from tortie.datastore.store import Store
+from tortie.lab.documents import change_document
+from tortie.model.codec import Document
 from tortie.model.kinds import POD, ResourceKey
 from tortie.net import Address
 
@@ -27,7 +28,7 @@ def bind(store: Store, pod: PodKey, host: str) -> None:
     def change(document: Document) -> None:
         document.setdefault("spec", {})["nodeName"] = host
 
-    _change(store, pod, change)
+    change_document(store, ResourceKey(POD, pod.namespace, pod.name), change)
 
 
 def report(store: Store, pod: PodKey, *, phase: str, addresses: Sequence[Address] = (), message: str = "") -> None:
@@ -42,20 +43,4 @@ def report(store: Store, pod: PodKey, *, phase: str, addresses: Sequence[Address
         if message:
             status["message"] = message
 
-    _change(store, pod, change)
-
-
-def _change(store: Store, pod: PodKey, change: Callable[[Document], None]) -> None:
-    key = ResourceKey(POD, pod.namespace, pod.name).path
-    while True:
-        try:
-            entry = store.get(key)
-            document = decode_document(entry.value)
-            change(document)
-            store.update(key, encode_document(document), entry.revision)
-        except NotFoundError:
-            return
-        except ConflictError:
-            continue
-        else:
-            return
+    change_document(store, ResourceKey(POD, pod.namespace, pod.name), change)

@@ -44,7 +44,7 @@ def _parse(argv: Sequence[str] | None) -> Namespace:
 async def _probe(options: Namespace) -> None:
     targets = [Target(url) for url in options.urls.split(",") if url]
     server = await http.serve(handler(targets), options.http_address, options.http_port)
-    prober = Prober(options.http_probe_seconds, options.say)
+    prober = Prober(options.http_probe_seconds, options.http_connect_seconds, changed=options.say)
     for target in targets:
         prober.watch(target)
     await server.serve_forever()

@@ -23,6 +23,9 @@ from tortie.lab.namespaces import Space
 PATH = f"{layout.BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Of every process in a lab: an ordinary user's own may lack the ``sbin`` folders, where nft, bird and ip are."""
 
+PROGRAMS = ("probe", "collector", "dns", "webserver", "reach")
+"""Ours, which demos and the lab itself run in workloads; each is a module of this package."""
+
 _PACKAGES = {"ip": "iproute2", "nft": "nftables", "bird": "bird2", "nsenter": "util-linux"}
 """The Debian package of each program that a lab runs."""
 
@@ -127,9 +130,9 @@ def kill_all(space: Space) -> None:
 
 
 def write_scripts() -> None:
-    """Put the programs that demos run as workloads into the lab's folder for programs."""
+    """Put ``PROGRAMS`` into the lab's folder for programs."""
     paths = f"export PYTHONPATH={shlex.quote(os.environ['PYTHONPATH'])}\n" if "PYTHONPATH" in os.environ else ""
-    for name in ("probe", "collector"):
+    for name in PROGRAMS:
         script = layout.BIN / name
         script.write_text(f'#!/bin/sh\n{paths}exec {shlex.quote(sys.executable)} -m tortie.lab.{name} "$@"\n')
         script.chmod(0o755)

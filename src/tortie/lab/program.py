@@ -16,6 +16,9 @@ def add_common_options(parser: ArgumentParser, *, port: int) -> None:
         "--http-address", default="0.0.0.0", help="where to listen (default: everywhere, IPv4 and IPv6)"
     )
     parser.add_argument("--http-port", type=int, default=port, help=f"(default: {port})")
+    parser.add_argument(
+        "--http-connect-seconds", type=float, default=2, help="how long a connection may take to be made (default: 2)"
+    )
     parser.add_argument("--logfile", type=Path, help="where to log (default: standard error)")
 
 

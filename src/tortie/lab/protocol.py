@@ -64,7 +64,21 @@ class Logs(msgspec.Struct, frozen=True, tag="logs"):
     target: str = ""
 
 
-Request: TypeAlias = Status | Down | Join | Connect | Collect | Signal | Logs
+class Fail(msgspec.Struct, frozen=True, tag="fail"):
+    """Break something on purpose (``tortie.lab.faults``)."""
+
+    kind: str
+    name: str
+
+
+class Heal(msgspec.Struct, frozen=True, tag="heal"):
+    """Mend what was broken, or all of it if nothing is named; the reply's ``data`` lists what is mended as ``[kind, name]``."""
+
+    kind: str = ""
+    name: str = ""
+
+
+Request: TypeAlias = Status | Down | Join | Connect | Collect | Signal | Logs | Fail | Heal
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):

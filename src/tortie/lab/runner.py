@@ -18,13 +18,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tortie.lab import layout
 from tortie.lab.client import Lab
-from tortie.lab.demo import Demo, Manifest, Probe, Step
-from tortie.lab.errors import DemoError
+from tortie.lab.demo import Demo, Destination, Manifest, Probe, Step
+from tortie.lab.errors import DemoError, LabError
 from tortie.lab.matrix import (
     FAMILIES,
+    POLICY_S_OWN,
     Answer,
     Cell,
+    FamilyName,
     Matrix,
     answers_of_collector,
     answers_of_probe,
@@ -33,6 +36,7 @@ from tortie.lab.matrix import (
     matrix_since,
 )
 from tortie.lab.stopwatches import Change, Stopwatches
+from tortie.net import Address
 
 ENFORCED_WITHIN_S = 5.0
 """A change that has not reached the packets by then is reported as not enforced."""
@@ -41,6 +45,8 @@ ANSWERED_WITHIN_S = 12.0
 """How long to wait for answers that are new enough: a probe's period and time-out, several times over."""
 
 _POLL_S = 0.1
+
+_OUTSIDE: Mapping[FamilyName, Address] = {"ipv4": layout.OUTSIDE_V4, "ipv6": layout.OUTSIDE_V6}
 
 
 class StepResult(NamedTuple):
@@ -81,16 +87,19 @@ class Runner:
         """What the step before should have led to."""
 
     def start(self) -> None:
-        """Apply the demo's workloads and wait until every one of them runs."""
+        """Apply the demo's workloads and wait until every one of them listens, and the DNS server too."""
         for manifest in self._demo.workloads:
             self._apply(manifest)
-        wanted = {probe.workload for probe in (*self._demo.probes, self._demo.collector)}
+        wanted = {(program.workload, program.port) for program in self._demo.programs}
+        wanted |= {(workload, column.port) for column in self._demo.columns for workload in column.workloads}
+        wanted.add((layout.DNS_WORKLOAD, layout.DNS_PORT))
         deadline = time.monotonic() + ANSWERED_WITHIN_S
-        while missing := wanted - self._running():
+        while missing := {place for place in wanted if not self._listens(*place)}:
             if time.monotonic() > deadline:
-                raise DemoError(f"these workloads did not start: {', '.join(sorted(missing))}")
+                names = sorted({workload for workload, _ in missing})
+                raise DemoError(f"these workloads did not start: {', '.join(names)}")
             time.sleep(_POLL_S)
-        self._stopwatches.start(sorted(wanted))
+        self._stopwatches.start(sorted(program.workload for program in self._demo.programs))
 
     def stop(self) -> None:
         self._stopwatches.stop()
@@ -157,40 +166,41 @@ class Runner:
     # --- measuring ---------------------------------------------------------------------------------------------------------
 
     def _changes(self, step: Step) -> tuple[Change, ...]:
-        """The flows to time: for each workload whose ingress the step changes, one in each family; none at the first step.
+        """The flows to time: for each workload whose policy's verdicts the step changes, one in each family; none at the first step.
 
-        One is enough, since a host's rules change at once, and more would keep this machine's processors from the agents.
+        One is enough, since a host's rules change at once, and more would keep this machine's processors from the agents. The knocks
+        go to the pods behind a service, each for itself: all of them must follow.
         """
         if not step.apply:
             return ()
-        workloads = {f"{w['namespace']}/{w['name']}": w for w in self._lab.status()["workloads"]}
         flows: dict[tuple[str, str], Change] = {}
         for row, column in sorted(step.reachable ^ self._reachable):
-            target = self._demo.probe(column)
-            for family in FAMILIES:
-                change = Change(
-                    source=self._demo.probe(row).workload,
-                    destination=target.workload,
-                    host=workloads[target.workload]["host"],
-                    address=workloads[target.workload][family],
-                    port=target.port,
-                    reachable=(row, column) in step.reachable,
-                )
-                flows.setdefault((column, family), change)
+            source, reachable = self._demo.probe(row).workload, (row, column) in step.reachable
+            for change in self._changes_between(source, self._demo.column(column), reachable=reachable):
+                flows.setdefault((change.decider, change.address), change)
         return tuple(flows.values())
 
+    def _changes_between(self, source: str, column: Destination, *, reachable: bool) -> Iterator[Change]:
+        """From *source* to everyone behind *column*, whose host decides; for what is outside, the host of *source* does."""
+        workloads = {f"{w['namespace']}/{w['name']}": w for w in self._lab.status()["workloads"]}
+        for family in FAMILIES:
+            places = {workload: workloads[workload][family] for workload in column.workloads}
+            for decider, address in (places or {source: str(_OUTSIDE[family])}).items():
+                yield Change(source, decider, workloads[decider]["host"], address, column.port, reachable)
+
     def _measure(self, since_ns: int) -> Matrix:
-        """The matrix of answers asked after *since_ns*: waits until no cell is unknown, or the time is up."""
+        """The matrix of answers asked after *since_ns*: waits until every cell is one that policies lead to, or the time is up."""
         answers: dict[Cell, Answer] = {}
         deadline = time.monotonic() + ANSWERED_WITHIN_S
         while True:
             for probe in self._demo.probes:
                 with contextlib.suppress(OSError, ValueError, LookupError):
                     answers |= answers_of_probe(self._demo, probe.id, self._fetch(probe, "/status"))
-            with contextlib.suppress(OSError, ValueError, LookupError):
-                answers |= answers_of_collector(self._demo, self._fetch(self._demo.collector, "/responses"))
+            if self._demo.collector is not None:
+                with contextlib.suppress(OSError, ValueError, LookupError):
+                    answers |= answers_of_collector(self._demo, self._fetch(self._demo.collector, "/responses"))
             matrix = matrix_since(self._demo, answers, since_ns)
-            if None not in matrix.values() or time.monotonic() > deadline:
+            if all(seen in POLICY_S_OWN for seen in matrix.values()) or time.monotonic() > deadline:
                 return matrix
             time.sleep(_POLL_S)
 
@@ -206,13 +216,17 @@ class Runner:
             connection.close()
         return body
 
-    def _running(self) -> set[str]:
-        return {f"{w['namespace']}/{w['name']}" for w in self._lab.status()["workloads"] if w["phase"] == "Running"}
+    def _listens(self, workload: str, port: int) -> bool:
+        try:
+            self._lab.connect(workload, port).close()
+        except LabError:
+            return False
+        return True
 
 
 def _commit_behind(change: Change, commits: Mapping[str, int]) -> int:
-    """The commit that changed the verdict: the one to the destination's namespace, or the last one where none was."""
-    namespace, _, _ = change.destination.partition("/")
+    """The commit that changed the verdict: the one to the deciding workload's namespace, or the last one where none was."""
+    namespace, _, _ = change.decider.partition("/")
     return commits.get(namespace, max(commits.values(), default=time.monotonic_ns()))
 
 

@@ -13,16 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, assert_never
 
-from tortie.lab import bgp, protocol
+from tortie.lab import bgp, loopback, protocol
 from tortie.lab.collect import collect_logs, collect_space
 from tortie.lab.errors import LabError
+from tortie.lab.faults import Fault, Faults
 from tortie.lab.host import Host
-from tortie.lab.namespaces import Space, inside_network
+from tortie.lab.links import UPLINK, link_state
 from tortie.lab.protocol import Reply
 from tortie.lab.running import RunningLab
 from tortie.lab.workload import Workload
-
-_CONNECT_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,7 @@ class Service:
         self._lab = lab
         self._has_user_namespace = has_user_namespace
         self._end = end
+        self._faults = Faults(lab)
         self._connections: set[asyncio.Task[None]] = set()
 
     async def run(self, listener: socket.socket) -> None:
@@ -88,7 +88,7 @@ class Service:
             case protocol.Join(target):
                 return self._join(target)
             case protocol.Connect(workload, port):
-                return Answer(descriptors=(await _connect(self._lab.space(workload), port),))
+                return Answer(descriptors=(await loopback.connect(self._lab.space(workload), port),))
             case protocol.Collect(folder):
                 await self._collect(Path(folder))
                 return Answer()
@@ -96,15 +96,28 @@ class Service:
                 return self._signal(host, process, number)
             case protocol.Logs(target):
                 return self._logs(target)
+            case protocol.Fail(kind, name):
+                await self._faults.fail(Fault(kind, name))
+                return Answer()
+            case protocol.Heal(kind, name):
+                return Answer(await self._heal(kind, name))
             case _:
                 assert_never(request)
 
     # --- each request --------------------------------------------------------------------------------------------------------
 
     async def _status(self) -> dict[str, Any]:
-        hosts = [await _host_status(host) for host in self._lab.hosts.values()]
+        # at once, since a BIRD that hangs takes its time
+        hosts = await asyncio.gather(*(_host_status(host) for host in self._lab.hosts.values()))
         workloads = [_workload_status(workload) for _, workload in sorted(self._lab.kubelet.workloads.items())]
-        return {"name": self._name, "hosts": hosts, "workloads": workloads}
+        faults = [fault._asdict() for fault in self._faults.active]
+        return {"name": self._name, "hosts": hosts, "workloads": workloads, "faults": faults}
+
+    async def _heal(self, kind: str, name: str) -> list[Fault]:
+        if not kind:
+            return list(await self._faults.heal_all())
+        await self._faults.heal(Fault(kind, name))
+        return [Fault(kind, name)]
 
     def _join(self, target: str) -> Answer:
         """The user namespace comes first, for it gives the right to join the others, and the mount namespace last."""
@@ -156,7 +169,9 @@ async def _host_status(host: Host) -> dict[str, Any]:
         "ipv6": str(host.layout.ipv6),
         "agent": host.agent_state,
         "bird": host.bird_state,
+        "link": link_state(host.space, UPLINK),
         "bgp": {"established": sessions.established, "sessions": sessions.total},
+        "peers": [peer._asdict() for peer in sessions.peers],
     }
 
 
@@ -168,24 +183,8 @@ def _workload_status(workload: Workload) -> dict[str, Any]:
         "name": workload.key.name,
         "host": workload.host.name,
         "phase": status.phase or "Pending",
+        "link": "down" if workload.space is None else link_state(workload.space, UPLINK),
         "ipv4": addresses.get("ipv4", ""),
         "ipv6": addresses.get("ipv6", ""),
         "message": status.message,
     }
-
-
-async def _connect(space: Space, port: int) -> int:
-    """A descriptor of a TCP connection over *space*'s own loopback, in whichever family answers; LabError."""
-    reasons = []
-    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        with inside_network(space.net):
-            connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                await asyncio.get_running_loop().sock_connect(connection, (address, port))
-        except OSError as error:
-            connection.close()
-            reasons.append(f"{address}: {error.strerror or 'no answer'}")
-        else:
-            return connection.detach()
-    raise LabError(f"nothing answers at port {port} of {space.name} ({', '.join(reasons)})")

@@ -40,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The lab is up: agents run and every host has learnt the blocks of the others."""
+    """The lab is up: agents run, every host has learnt the blocks of the others, and names resolve."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -18,12 +18,14 @@ _ANSWER_SLACK_S = 10.0
 
 
 class Change(NamedTuple):
-    """A flow whose verdict is about to change; the destination's host decides it."""
+    """A flow whose verdict is about to change."""
 
     source: str
     """``namespace/pod``."""
-    destination: str
+    decider: str
+    """The workload whose policies decide: the destination by its ingress, or the source by its egress."""
     host: str
+    """Where that runs."""
     address: str
     port: int
     reachable: bool

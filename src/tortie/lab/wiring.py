@@ -54,6 +54,7 @@ def set_sysctls(*, forwards: bool) -> None:
         "ipv6/conf/default/accept_ra": 0,
         "ipv4/ip_forward": int(forwards),
         "ipv6/conf/all/forwarding": int(forwards),
+        "ipv4/ping_group_range": "0 0",  # ping sockets, of both families, for whoever is root in the lab
     }
     for name, value in settings.items():
         Path("/proc/sys/net", name).write_text(str(value))
@@ -70,13 +71,19 @@ def fabric_lines(hosts: Sequence[HostLayout]) -> Lines:
 
 
 def _fabric_link(host: HostLayout) -> Lines:
-    """The host is a neighbour by its IPv4 and its link-local address: BIRD takes nothing else for a next hop."""
+    return (f"link add {host.name} type veth peer name eth0 netns {host.name}", *fabric_end_lines(host))
+
+
+def fabric_end_lines(host: HostLayout) -> Lines:
+    """The fabric's own side of a host's link, new or after it was down: the kernel forgets IPv6 addresses and routes then.
+
+    The host is a neighbour by its IPv4 and its link-local address: BIRD takes nothing else for a next hop.
+    """
     return (
-        f"link add {host.name} type veth peer name eth0 netns {host.name}",
-        f"address add {layout.GATEWAY_V4} peer {host.ipv4}/32 dev {host.name} scope link",
-        f"address add {layout.GATEWAY_V6}/64 dev {host.name} nodad",
+        f"address replace {layout.GATEWAY_V4} peer {host.ipv4}/32 dev {host.name} scope link",
+        f"address replace {layout.GATEWAY_V6}/64 dev {host.name} nodad",
         f"link set {host.name} up",
-        f"route add {host.ipv6}/128 via {layout.HOST_LINK_LOCAL} dev {host.name} proto static",
+        f"route replace {host.ipv6}/128 via {layout.HOST_LINK_LOCAL} dev {host.name} proto static",
     )
 
 

@@ -20,6 +20,7 @@ from tortie.lab.addresses import assign_addresses, handle_id, release_addresses
 from tortie.lab.host import Host
 from tortie.lab.podstatus import PodKey, report
 from tortie.lab.processes import Process, kill_all
+from tortie.lab.zone import resolv_conf
 from tortie.model.codec import encode_document, to_document
 from tortie.model.kinds import WORKLOAD_ENDPOINT, ResourceKey
 from tortie.model.kubernetes import Container, Pod
@@ -40,7 +41,8 @@ _POLL_S = 0.01
 class Workload:
     """A pod on a host of the lab. ``run`` is its whole life; cancelling it undoes everything."""
 
-    def __init__(self, store: Store, pod: Pod, host: Host) -> None:
+    def __init__(self, store: Store, pod: Pod, host: Host, turn: asyncio.Lock) -> None:
+        """*turn* is held while the workload is set up."""
         self.pod = pod
         self.host = host
         self.key = PodKey(pod.metadata.namespace, pod.metadata.name)
@@ -51,8 +53,14 @@ class Workload:
         self._folder = layout.MEMBERS / self._network
         self._handle = handle_id(*self.key)
         self._store = store
+        self._turn = turn
         self._process: Process | None = None
         self._stored_endpoint = b""
+
+    @property
+    def ifname(self) -> str:
+        """The host's end of its link."""
+        return self._ifname
 
     @property
     def log(self) -> str:
@@ -63,7 +71,8 @@ class Workload:
         """Set up, run until the process ends, stay (its interface lives as long as the pod); undo when cancelled."""
         try:
             try:
-                self._attach()
+                async with self._turn:
+                    self._attach()
                 report(self._store, self.key, phase="Pending", addresses=self.addresses)
                 await self._pass_gate()
                 status = await self._run_process()
@@ -74,12 +83,6 @@ class Workload:
             await asyncio.Event().wait()
         finally:
             await self._detach()
-
-    def write_hosts_file(self, text: str) -> None:
-        """Give the workload its ``/etc/hosts``, once it has a file system."""
-        place = self._folder / "hosts"
-        if self.space is not None and place.read_text() != text:
-            mounts.replace_text(place, text)
 
     def update(self, pod: Pod) -> None:
         """The pod was changed: its labels are its endpoint's."""
@@ -94,7 +97,7 @@ class Workload:
         self.addresses = assign_addresses(self._store, self.host.layout.blocks, self._handle, attributes)
         self._folder.mkdir()
         self.host.log(self._network).unlink(missing_ok=True)  # an earlier pod's of that name
-        mounts.write_own_files(self._folder)
+        mounts.write_own_files(self._folder, resolv_conf(self.key.namespace))
         self.space = namespaces.Space.create(self.key.name[:64], self._arrange)
         mounts.name_network(self._network, self.space.net)
         self.host.add_link(self._ifname, self._network, wiring.workload_mac(self._ifname), self.addresses)

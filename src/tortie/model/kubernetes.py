@@ -249,6 +249,8 @@ class ServiceSpec(Value, frozen=True, kw_only=True):
     """ClusterIP, NodePort, LoadBalancer or ExternalName."""
     cluster_ip: str = msgspec.field(default="", name="clusterIP")
     """Its address inside the cluster; ``None`` for a headless service."""
+    cluster_ips: tuple[str, ...] = msgspec.field(default=(), name="clusterIPs")
+    """All its addresses inside the cluster, at most one of each family; the first is ``cluster_ip``."""
 
 
 class Service(Resource, frozen=True, kw_only=True, tag="Service"):

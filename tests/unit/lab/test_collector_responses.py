@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tortie.lab import collector as collector_program
 from tortie.lab import http
 from tortie.lab.collector import DEFAULT_RESOURCES, Collector, ResourceError, parse_resources
-from tortie.lab.target import Outcome, Target
+from tortie.lab.target import Failure, Outcome, Target
 
+PAGE = Path(collector_program.__file__).parent / "page"
 STATUS = {"status": {"targets": []}}
 FETCHED = http.Response(200, json.dumps(STATUS).encode())
 
@@ -64,7 +68,7 @@ def test_a_response_is_what_either_family_brought(
 
 def test_fetches_tell_the_families_apart_and_when_each_began(collector: Collector, prober: Recorded) -> None:
     prober.watched["http://f/status"].record("ipv4", 1.5, FETCHED)
-    prober.watched["http://f/status"].record("ipv6", 2.5, None)
+    prober.watched["http://f/status"].record("ipv6", 2.5, None, Failure.TIMED_OUT)
     fetches = get(collector, "/responses")["fetches"]
     assert fetches["F"] == {
         "url": "http://f/status",
@@ -72,6 +76,7 @@ def test_fetches_tell_the_families_apart_and_when_each_began(collector: Collecto
         "ipv4": True,
         "ipv6": False,
         "checked": {"ipv4": 1.5, "ipv6": 2.5},
+        "failures": {"ipv4": None, "ipv6": "timed out"},
     }
     assert fetches["B"]["checked"] == {"ipv4": None, "ipv6": None}
 
@@ -104,12 +109,73 @@ def test_a_resources_file_keeps_its_order() -> None:
     assert list(parse_resources(text).items()) == [("b", "http://b/"), ("a", "http://a/")]
 
 
-def test_the_page_and_its_files_are_served(collector: Collector) -> None:
+def test_a_page_of_another_site_cannot_add_resources(collector: Collector, prober: Recorded) -> None:
+    body = b'{"id": "C", "url": "http://c/"}'
+    for origin, status in (("http://evil.example", 403), ("null", 403), ("http://127.0.0.1:30002", 201)):
+        fields = {"host": "127.0.0.1:30002", "origin": origin}
+        assert collector.handle(http.Request("POST", "/resources", body, fields)).status == status
+    assert "http://c/" in prober.watched
+
+
+def test_followers_hear_of_what_is_drawn_and_of_nothing_else(collector: Collector, prober: Recorded) -> None:
+    def fetched(**target: object) -> http.Response:
+        return http.Response(200, json.dumps({"status": {"targets": [{"url": "http://b/status", **target}]}}).encode())
+
+    heard: list[bytes] = []
+    stream = collector.handle(http.Request("GET", "/events"))
+    assert isinstance(stream, http.Stream)
+    stream.open(heard.append)
+    for began, outcome in enumerate(
+        (fetched(reachable=True, checked=1), fetched(reachable=True, checked=2), fetched(reachable=False), None)
+    ):
+        prober.watched["http://f/status"].record("ipv4", began, outcome)
+        prober.recorded()
+    told = [json.loads(message.partition(b"data: ")[2])["F"] for message in heard]
+    assert [response and response["json"]["status"]["targets"][0]["reachable"] for response in told] == [
+        None,
+        True,
+        False,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"status": 1}', b'{"status": {"targets": [1]}}', b"null", b'"x"'])
+def test_json_that_no_probe_would_send_has_no_targets(collector: Collector, prober: Recorded, body: bytes) -> None:
+    heard: list[bytes] = []
+    prober.watched["http://f/status"].record("ipv4", 1.0, http.Response(200, body))
+    prober.recorded()
+    stream = collector.handle(http.Request("GET", "/events"))
+    assert isinstance(stream, http.Stream)
+    stream.open(heard.append)
+    drawn = json.loads(heard[0].partition(b"data: ")[2])["F"]
+    assert drawn is None or drawn["json"] == {"status": {"targets": []}}
+
+
+def test_reasons_need_a_datastore(collector: Collector) -> None:
+    answer = collector.handle(http.Request("GET", "/explain?from=F&to=B"))
+    assert (answer.status, answer.body) == (404, b"there is no datastore to look up reasons in\n")
+
+
+def test_the_page_and_all_that_it_refers_to_are_served(collector: Collector) -> None:
     page = collector.handle(http.Request("GET", "/?example=true"))
     assert page.content_type.startswith("text/html")
-    for path in ("/assets/stars.js", "/assets/stars.css"):
-        assert path.encode() in page.body
-        assert collector.handle(http.Request("GET", path)).status == 200
+    wanted, known = [path.decode() for path in re.findall(rb'(?:href|src)="([^"]+)"', page.body)], set()
+    while wanted:
+        path = wanted.pop()
+        served = collector.handle(http.Request("GET", path))
+        assert served.status == 200, path
+        assert ("X-Content-Type-Options", "nosniff") in served.fields
+        known.add(path)
+        imported = re.findall(rb'from "\./([^"]+)"', served.body)
+        wanted += [f"/assets/{name.decode()}" for name in imported if f"/assets/{name.decode()}" not in known]
+    assert known == {f"/assets/{file.name}" for file in PAGE.iterdir() if file.suffix != ".html"}
+
+
+def test_the_browser_is_told_to_load_nothing_from_elsewhere(collector: Collector) -> None:
+    fields = dict(collector.handle(http.Request("GET", "/")).fields)
+    assert fields["Content-Security-Policy"].startswith("default-src 'self';")
+    for file in PAGE.iterdir():
+        assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", file.read_text()), file.name
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/assets/../probe.py"), ("GET", "/x"), ("PUT", "/resources")])

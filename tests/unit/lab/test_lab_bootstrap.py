@@ -8,9 +8,12 @@ import pytest
 from tortie.ipam import AllocationBlock
 from tortie.lab import bootstrap
 from tortie.lab.layout import hosts
+from tortie.lab.services import cluster_addresses
+from tortie.lab.zone import resolv_conf
 from tortie.model.blocks import BLOCK_PREFIX, decode_affinity, parse_block_path
 from tortie.model.codec import decode
 from tortie.model.kinds import parse_path
+from tortie.model.kubernetes import Pod, Service
 from tortie.model.meta import HostName
 from tortie.model.topology import IPPool
 from tortie.routing import resolve
@@ -24,11 +27,14 @@ RESOURCES = {key: decode(ENTRIES[path], key.kind.struct) for path in ENTRIES if 
     [
         ("ClusterInformation", {"default"}),
         ("Tier", {"default", "kube-admin", "kube-baseline"}),
-        ("Profile", {"projectcalico-default-allow"}),
+        ("Profile", {"projectcalico-default-allow", "kns.kube-system"}),
         ("Node", {"host1", "host2", "host3"}),
         ("IPPool", {"ipv4", "ipv6"}),
         ("BGPConfiguration", {"default"}),
         ("BGPPeer", {"fabric-ipv4", "fabric-ipv6"}),
+        ("Namespace", {"kube-system"}),
+        ("Pod", {"kube-dns"}),
+        ("Service", {"kube-dns"}),
     ],
 )
 def test_these_resources_are_there(kind: str, names: set[str]) -> None:
@@ -83,4 +89,12 @@ def test_every_resource_has_a_uid_of_its_own() -> None:
     uids = iter(range(100))
     entries = bootstrap.entries(hosts(2), uid=lambda: str(next(uids)), creation_timestamp="2026-01-01T00:00:00Z")
     found = [msgspec.json.decode(value)["metadata"]["uid"] for path, value in entries if parse_path(path)]
-    assert len(found) == len(set(found)) == 12
+    assert len(found) == len(set(found)) == 16
+
+
+def test_the_dns_server_is_found_where_every_workload_asks_and_by_the_label_that_policies_select() -> None:
+    (pod,) = [resource for resource in RESOURCES.values() if isinstance(resource, Pod)]
+    (service,) = [resource for resource in RESOURCES.values() if isinstance(resource, Service)]
+    assert pod.metadata.labels == service.spec.selector == {"k8s-app": "kube-dns"}
+    assert f"nameserver {service.spec.cluster_ip}\n" in resolv_conf("shop")
+    assert [str(address) for address in cluster_addresses(service)] == ["10.96.0.10", "fd00:96::a"]

@@ -15,9 +15,9 @@ from tortie.lab.http import HTTPError, Request, Response, format_response, parse
 POST = b'POST /resources HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"id": 1}'
 
 
-def test_a_request_is_its_method_its_path_and_its_body() -> None:
-    assert parse_request(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n") == Request("GET", "/status")
-    assert parse_request(POST) == Request("POST", "/resources", b'{"id": 1}')
+def test_a_request_is_its_method_its_path_its_body_and_its_fields() -> None:
+    assert parse_request(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n") == Request("GET", "/status", b"", {"host": "x"})
+    assert parse_request(POST) == Request("POST", "/resources", b'{"id": 1}', {"host": "x", "content-length": "9"})
 
 
 def test_a_request_is_incomplete_until_its_last_byte() -> None:
@@ -101,3 +101,64 @@ def test_an_answer_without_a_length_is_read_to_its_end() -> None:
             server.close()
 
     assert asyncio.run(run()).body == b"first second"
+
+
+def test_a_stream_is_sent_as_it_comes_and_closed_when_its_reader_is_gone() -> None:
+    async def run() -> tuple[bytes, bytes]:
+        senders: asyncio.Queue[http.Send] = asyncio.Queue()
+        closed = asyncio.Event()
+
+        def opened(send: http.Send) -> http.Close:
+            senders.put_nowait(send)
+            return closed.set
+
+        server = await http.serve(lambda _: http.Stream(opened), "127.0.0.1", 0)
+        async with server, asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+            writer.write(b"GET /events HTTP/1.1\r\n\r\n")
+            send = await senders.get()
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"GET /events HTTP/1.1\r\n\r\n")  # a second request on the same connection is not heard
+            send(b"data: 1\n\n")
+            first = await reader.readuntil(b"\n\n")
+            assert senders.empty()
+            writer.close()
+            await closed.wait()
+        return head, first
+
+    head, first = asyncio.run(run())
+    assert b"Content-Type: text/event-stream\r\n" in head
+    assert b"Content-Length" not in head
+    assert first == b"data: 1\n\n"
+
+
+def test_a_stream_s_reader_that_takes_nothing_is_let_go() -> None:
+    async def run() -> None:
+        senders: asyncio.Queue[http.Send] = asyncio.Queue()
+        closed = asyncio.Event()
+
+        def opened(send: http.Send) -> http.Close:
+            senders.put_nowait(send)
+            return closed.set
+
+        server = await http.serve(lambda _: http.Stream(opened), "127.0.0.1", 0)
+        async with server, asyncio.timeout(10):
+            with socket.create_connection(server.sockets[0].getsockname()) as deaf:
+                deaf.sendall(b"GET /events HTTP/1.1\r\n\r\n")
+                send = await senders.get()
+                while not closed.is_set():
+                    send(b"x" * (1 << 20))
+                    await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_a_handshake_that_takes_too_long_is_no_connection() -> None:
+    """A listener whose queue is full does not answer, like a host whose packets are dropped."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.create_connection(address, timeout=5)]
+        with pytest.raises(TimeoutError):
+            asyncio.run(http.get(f"http://127.0.0.1:{address[1]}/", socket.AF_INET, connect_s=0.2))
+        for connection in waiting:
+            connection.close()

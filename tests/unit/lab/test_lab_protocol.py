@@ -21,6 +21,8 @@ REQUESTS = [
     protocol.Collect("/tmp/x"),
     protocol.Signal("host1", "agent", 19),
     protocol.Logs(),
+    protocol.Fail("link", "host1"),
+    protocol.Heal(),
 ]
 
 

@@ -45,6 +45,6 @@ def test_the_host_s_end_gets_the_same_mac_on_every_link() -> None:
 def test_the_fabric_has_one_link_and_one_route_of_each_family_for_every_host() -> None:
     lines = wiring.fabric_lines(hosts(3))
     assert [line.split()[2] for line in lines if line.startswith("link add")] == ["host1", "host2", "host3"]
-    assert "address add 169.254.0.1 peer 172.30.0.2/32 dev host2 scope link" in lines
-    assert "route add fd00:30::2/128 via fe80::2 dev host2 proto static" in lines
+    assert "address replace 169.254.0.1 peer 172.30.0.2/32 dev host2 scope link" in lines
+    assert "route replace fd00:30::2/128 via fe80::2 dev host2 proto static" in lines
     assert not any("bridge" in line for line in lines)

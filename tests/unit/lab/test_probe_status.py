@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tortie.lab import http, probe
-from tortie.lab.target import Outcome, Target
+from tortie.lab.target import Failure, Outcome, Target
 
 ANSWER = http.Response(500, b"any answer will do")
 URL = "http://frontend.stars:80/status"
@@ -43,6 +43,14 @@ def test_each_answer_says_when_its_attempt_began() -> None:
     found.record("ipv4", 200.0, None)
     assert found.as_json()["checked"] == {"ipv4": 200.0, "ipv6": 101.5}
     assert target(ipv6=ANSWER).as_json()["checked"] == {"ipv4": None, "ipv6": 100.5}
+
+
+def test_why_there_was_no_answer_is_forgotten_with_the_next_one() -> None:
+    found = Target(URL)
+    found.record("ipv4", 100.5, None, Failure.BAD_ADDRESS)
+    assert found.as_json()["failures"] == {"ipv4": "bad address", "ipv6": None}
+    found.record("ipv4", 101.5, ANSWER)
+    assert found.as_json()["failures"] == {"ipv4": None, "ipv6": None}
 
 
 def test_status_lists_the_targets_in_the_order_of_the_urls_as_given() -> None:

@@ -1,98 +1,99 @@
-// Draws who reaches whom: a node for each resource that answered, an edge n→m where n's targets name m's URL.
+// The page of the Stars demo: a graph of who reaches whom, the policies in force, and reasons on request.
 // With ?example=true it draws the sample data, else it follows the collector.
 
-const RADIUS = 70;
-const NODE_RADIUS = 10;
-const PERIOD_MS = 1000;
-const SVG = "http://www.w3.org/2000/svg";
+import { Graph } from "./graph.js";
+import { follow } from "./live.js";
+import { connections, services, summary } from "./model.js";
+import { drawPolicies, drawStep, drawSteps, markConsidered } from "./policies.js";
+import { initScheme } from "./scheme.js";
+import { considered, drawExplanation, drawFailure } from "./why.js";
 
-const graph = document.getElementById("graph");
-const showUnreachable = document.getElementById("unreachable");
-const showMarkers = document.getElementById("markers");
-const source = new URLSearchParams(location.search).get("example") === "true" ? "/responses/example" : "/responses";
+const element = (id) => document.getElementById(id);
+const isExample = new URLSearchParams(location.search).get("example") === "true";
 
 let responses = {};
-let drawn = "";
+let asked = null; // the connection that is being explained
+let explained = ""; // what is shown of it, so that only a change is drawn, and read out
+const urls = new Map();
+const graph = new Graph(element("graph"), (from, to) => explain(from, to));
 
-function element(name, attributes, text = "") {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  return made;
+// --- the graph -------------------------------------------------------------------------------------------------------------
+
+function show(latest) {
+  responses = latest;
+  for (const [id, response] of Object.entries(responses)) if (response) urls.set(id, response.url);
+  const found = connections(responses);
+  const known = services(responses, urls);
+  graph.draw(known, found);
+  element("nobody").hidden = known.length === 0 || known.some(({ answers }) => answers);
+  const words = element("nobody").hidden ? summary(found) : element("nobody").textContent;
+  if (element("summary").textContent !== words) element("summary").textContent = words;
+  if (asked) explain(asked.from, asked.to);
 }
 
-// Every known resource keeps its place on the circle, whether it answers or not.
-function places(ids) {
-  const angle = (index) => (2 * Math.PI * index) / ids.length - Math.PI / 2;
-  return new Map(ids.map((id, index) => [id, { x: RADIUS * Math.cos(angle(index)), y: RADIUS * Math.sin(angle(index)) }]));
+for (const [id, name] of [["show-denied", "without-denied"], ["show-markers", "without-markers"]]) {
+  const set = () => element("graph").classList.toggle(name, !element(id).checked);
+  element(id).addEventListener("change", set);
+  set();
 }
 
-function edges(answered) {
-  const found = [];
-  for (const [from, response] of answered) {
-    for (const target of response.json?.status?.targets ?? []) {
-      for (const [to, other] of answered) {
-        if (to !== from && other.url === target.url) found.push({ from, to, reachable: target.reachable });
-      }
-    }
+// --- reasons ---------------------------------------------------------------------------------------------------------------
+
+async function explain(from, to) {
+  const question = { from, to };
+  asked = question;
+  graph.select(from, to);
+  const answer = await fetch(`/explain?${new URLSearchParams(question)}`).catch(() => null);
+  const said = answer?.ok ? await answer.json() : await answer?.text();
+  if (asked !== question) return; // somebody has asked something else meanwhile
+  if (!answer?.ok) {
+    explained = "";
+    drawFailure(element("why"), from, to, said ?? "The lab does not answer.", forget);
+    return;
   }
-  return found;
+  const measured = connections(responses).find((found) => found.from === from && found.to === to) ?? null;
+  const latest = JSON.stringify([question, said, measured]);
+  if (latest === explained) return;
+  explained = latest;
+  drawExplanation(element("why"), from, to, said, measured, forget);
+  markConsidered(element("policies"), considered(said));
 }
 
-// A curve, so that the edges of both directions are told apart.
-function curve(a, b) {
-  const middle = { x: (a.x + b.x) / 2 + (b.y - a.y) / 6, y: (a.y + b.y) / 2 - (b.x - a.x) / 6 };
-  return `M ${a.x} ${a.y} Q ${middle.x} ${middle.y} ${b.x} ${b.y}`;
+function forget() {
+  const drawn = asked && graph.find(asked.from, asked.to);
+  const hadFocus = element("why").contains(document.activeElement);
+  asked = null;
+  explained = "";
+  element("why").hidden = true;
+  element("why").replaceChildren();
+  graph.select(null, null);
+  markConsidered(element("policies"), []);
+  if (hadFocus) drawn?.focus();
 }
 
-function drawEdge(edge, at) {
-  const path = curve(at.get(edge.from), at.get(edge.to));
-  const parts = [element("path", { class: edge.reachable ? "edge" : "edge unreachable", d: path })];
-  if (edge.reachable && showMarkers.checked) {
-    const marker = element("circle", { class: "marker", r: 2 });
-    marker.append(element("animateMotion", { path, dur: "2s", repeatCount: "indefinite" }));
-    parts.push(marker);
-  }
-  return parts;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && asked) forget();
+});
+
+// --- what is followed ------------------------------------------------------------------------------------------------------
+
+function showPolicies(view) {
+  drawSteps(element("steps"), view);
+  drawStep(element("step"), view);
+  drawPolicies(element("policies"), view);
+  if (asked) explain(asked.from, asked.to);
 }
 
-function drawNode(id, place) {
-  const node = element("g", { class: "node", transform: `translate(${place.x} ${place.y})` });
-  node.append(element("circle", { r: NODE_RADIUS }), element("text", {}, id));
-  return node;
+function showConnection(state) {
+  element("connection").className = state;
+  element("connection").textContent = { live: "live", lost: "the lab does not answer", sample: "sample data" }[state];
+  document.body.classList.toggle("stale", state === "lost");
 }
 
-function draw() {
-  const wanted = JSON.stringify([responses, showUnreachable.checked, showMarkers.checked]);
-  if (wanted === drawn) return; // else the markers would start anew every second
-  drawn = wanted;
-  const at = places(Object.keys(responses));
-  const answered = Object.entries(responses).filter(([, response]) => response !== null);
-  const visible = edges(answered).filter((edge) => edge.reachable || showUnreachable.checked);
-  graph.replaceChildren(
-    ...visible.flatMap((edge) => drawEdge(edge, at)),
-    ...answered.map(([id]) => drawNode(id, at.get(id))),
-  );
+initScheme(element("scheme"));
+if (isExample) {
+  showConnection("sample");
+  show((await (await fetch("/responses/example")).json()).responses);
+} else {
+  follow({ connected: showConnection, responses: show, policies: showPolicies });
 }
-
-// The collector tells more than is drawn, times among it; those must not count as a change.
-function essence(response) {
-  if (response === null) return null;
-  const targets = response.json?.status?.targets ?? [];
-  return { url: response.url, json: { status: { targets: targets.map(({ url, reachable }) => ({ url, reachable })) } } };
-}
-
-async function refresh() {
-  try {
-    const answer = await (await fetch(source)).json();
-    responses = Object.fromEntries(Object.entries(answer.responses).map(([id, response]) => [id, essence(response)]));
-  } catch {
-    responses = {};
-  }
-  draw();
-}
-
-showUnreachable.addEventListener("change", draw);
-showMarkers.addEventListener("change", draw);
-refresh();
-setInterval(refresh, PERIOD_MS);

@@ -1,0 +1,98 @@
+// Why a connection is allowed or denied: the verdict, what decided it, and everything that was considered on the way.
+
+import { html } from "./dom.js";
+
+// `explanation` is the answer of /explain; `measured` is the connection as drawn, null if nothing is measured there.
+export function drawExplanation(element, from, to, explanation, measured, close) {
+  const verdict = explanation.ipv4 ?? explanation.ipv6;
+  const button = html("button", { type: "button", class: "close", "aria-label": "Close the explanation" }, "✕");
+  button.addEventListener("click", close);
+  element.className = `why ${verdict.allowed ? "allowed" : "denied"}`;
+  element.hidden = false;
+  element.replaceChildren(
+    html(
+      "header",
+      {},
+      html("h2", { id: "why-title" }, `${from} → ${to} `, html("strong", {}, verdict.allowed ? "allowed" : "denied")),
+      button,
+    ),
+    html("p", { class: "flow" }, `${explanation.source} → ${explanation.destination}, TCP port ${explanation.port}`),
+    ...reasons(explanation, verdict),
+    ...verdict.decisions.map((decision) => trace(explanation, decision, verdict.allowed || !decision.allowed)),
+    ...otherFamily(explanation),
+    ...contradiction(explanation, measured),
+  );
+}
+
+export function drawFailure(element, from, to, text, close) {
+  const button = html("button", { type: "button", class: "close", "aria-label": "Close the explanation" }, "✕");
+  button.addEventListener("click", close);
+  element.className = "why";
+  element.hidden = false;
+  element.replaceChildren(html("header", {}, html("h2", { id: "why-title" }, `${from} → ${to}`), button), html("p", {}, text));
+}
+
+// The names under which the policies that were considered are enforced.
+export function considered(explanation) {
+  const decisions = (explanation.ipv4 ?? explanation.ipv6).decisions;
+  return decisions.filter(({ allowed }) => !allowed).flatMap(({ policies }) => policies);
+}
+
+const endOf = (explanation, { direction }) => (direction === "Egress" ? explanation.source : explanation.destination);
+
+function reasons(explanation, verdict) {
+  const deciding = verdict.allowed ? verdict.decisions : verdict.decisions.filter(({ allowed }) => !allowed).slice(0, 1);
+  return deciding.map((decision) =>
+    html(
+      "p",
+      { class: "reason" },
+      `${decision.direction} of ${endOf(explanation, decision)} is ${decision.allowed ? "allowed" : "denied"} by `,
+      html("b", {}, decision.reason),
+      decision.byDefault ? `: ${names(decision.policies)} allows it.` : ".",
+    ),
+  );
+}
+
+// "no rule of allow-ui and default-deny", with names as people give them.
+function names(policies) {
+  const short = policies.map((policy) => policy.replace(/^\S+ (.*\/)?(knp\.default\.)?/, ""));
+  const last = short.pop();
+  return `no rule of ${short.length ? `${short.join(", ")} or ` : ""}${last}`;
+}
+
+function trace(explanation, decision, open, family = "") {
+  const lines = decision.lines.map((line) => {
+    const text = line.trimStart();
+    const item = html("li", { class: /: matches$/.test(text) ? "matches" : "" }, text);
+    item.style.setProperty("--depth", (line.length - text.length) / 2);
+    return item;
+  });
+  lines.at(-1)?.classList.add("conclusion");
+  return html(
+    "details",
+    { class: "trace", open },
+    html("summary", {}, `${family}${decision.direction} of ${endOf(explanation, decision)}`),
+    html("ol", {}, ...lines),
+  );
+}
+
+function otherFamily(explanation) {
+  const { ipv4, ipv6 } = explanation;
+  if (ipv4 === null || ipv6 === null) return [];
+  const same = ipv4.allowed === ipv6.allowed && ipv4.reason === ipv6.reason;
+  const text = same ? "The same in IPv6." : `In IPv6: ${ipv6.allowed ? "allowed" : "denied"}, ${ipv6.reason}.`;
+  const traces = same ? [] : ipv6.decisions.map((decision) => trace(explanation, decision, false, "IPv6: "));
+  return [html("p", { class: same ? "family" : "family differs" }, text), ...traces];
+}
+
+// What policy says and what packets do may differ for a moment after a change, and else only if something is broken.
+function contradiction({ ipv4, ipv6 }, measured) {
+  if (measured === null) return [];
+  const wrong = [
+    [ipv4, measured.ipv4, "IPv4"],
+    [ipv6, measured.ipv6, "IPv6"],
+  ].filter(([verdict, works]) => verdict !== null && verdict.allowed !== works);
+  return wrong.map(([, works, family]) =>
+    html("p", { class: "contradiction" }, `Measured in ${family}: ${works ? "it works" : "no answer"}, as yet.`),
+  );
+}

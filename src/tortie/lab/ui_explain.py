@@ -1,0 +1,83 @@
+"""Why one connection of a demo is allowed or denied: the oracle's reasoning on what is stored, for the page.
+
+    {"source": "client/client", "destination": "stars/backend", "port": 6379,
+     "ipv4": {"allowed": false, "reason": "ingress: the default action of tier default",
+              "decisions": [{"direction": "Egress", "allowed": true, "reason": ..., "byDefault": false, "policies": [...],
+                             "lines": [...]}, ...]},
+     "ipv6": {...}}
+
+``policies`` are those that were considered, ``byDefault`` that none of them had a rule that matches. A family is null where an end has no address of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from tortie.analysis.connectivity import Cell, matrix
+from tortie.analysis.connectivity import Probe as Connecting
+from tortie.datastore.store import Store
+from tortie.lab.demo import Demo, Probe
+from tortie.model.codec import InvalidResourceError
+from tortie.model.kinds import CALICO_PREFIX, parse_path
+from tortie.model.meta import Resource
+from tortie.model.validation import stored_resource
+from tortie.net import Family
+from tortie.verdict import Cause, Cluster, Verdict
+
+log = logging.getLogger(__name__)
+
+
+def explain(store: Store, demo: Demo, source: str, destination: str) -> dict[str, Any]:
+    """The verdict on a connection between two probes of *demo*, by their ids. LookupError if there is no such connection."""
+    here, there = _probe(demo, source), _probe(demo, destination)
+    if here == there:
+        raise LookupError("a workload may always reach itself")
+    probes = [Connecting(probe.id, probe.workload, probe.port) for probe in (here, there)]
+    verdicts = matrix(Cluster.of(_resources(store)), probes)
+    return {
+        "source": here.workload,
+        "destination": there.workload,
+        "port": there.port,
+        **{f"ipv{family}": _as_json(verdicts.get(Cell(source, destination, family))) for family in Family},
+    }
+
+
+def _probe(demo: Demo, probe_id: str) -> Probe:
+    for probe in demo.programs:
+        if probe.id == probe_id:
+            return probe
+    raise LookupError(f"the demo has no workload {probe_id!r}")
+
+
+def _resources(store: Store) -> Iterator[Resource]:
+    """What bears on verdicts; a stored resource that is invalid counts as absent, as it does on every host."""
+    for entry in store.list(CALICO_PREFIX).entries:
+        if (key := parse_path(entry.key)) is None:
+            continue
+        try:
+            yield stored_resource(key, entry.value)
+        except InvalidResourceError as error:
+            log.warning("%s counts as absent: %s", key, error)
+
+
+def _as_json(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    decisions = [decision for decision in (verdict.egress, verdict.ingress) if decision is not None]
+    return {
+        "allowed": verdict.allowed,
+        "reason": verdict.reason,
+        "decisions": [
+            {
+                "direction": decision.direction,
+                "allowed": decision.allowed,
+                "reason": decision.reason,
+                "byDefault": decision.cause is Cause.TIER_DEFAULT,
+                "policies": [str(trace.policy) for tier in decision.tiers for trace in tier.policies],
+                "lines": list(decision.lines()),
+            }
+            for decision in decisions
+        ],
+    }

@@ -1,0 +1,33 @@
+"""What the page follows: named values, each with its newest state, sent on as they change (Server-sent events, WHATWG HTML §9.2)."""
+
+from __future__ import annotations
+
+import json
+
+from tortie.lab.http import Close, Send, Stream
+
+
+class Feed:
+    """Whoever follows gets the newest state of every value at once, and then every change."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, bytes] = {}
+        self._followers: set[Send] = set()
+
+    def publish(self, name: str, value: object) -> None:
+        """Tell *value* under *name*; nothing is sent if it is what it was."""
+        message = f"event: {name}\ndata: {json.dumps(value)}\n\n".encode()
+        if self._newest.get(name) != message:
+            self._newest[name] = message
+            for send in tuple(self._followers):
+                send(message)
+
+    def stream(self) -> Stream:
+        """The answer to a request to follow."""
+        return Stream(self._follow)
+
+    def _follow(self, send: Send) -> Close:
+        for message in self._newest.values():
+            send(message)
+        self._followers.add(send)
+        return lambda: self._followers.discard(send)
