@@ -299,7 +299,7 @@ DRIVER = (
     ),
     Fault(
         "elements are never removed", "dataplane/nft/model.py",
-        "removed = frozenset(element for element in delta.removed if element in elements and element not in delta.added)",
+        "removed = frozenset(e for e in delta.removed if e in known.elements and e not in delta.added)",
         "removed: frozenset[Element] = frozenset()",
     ),
     Fault(
