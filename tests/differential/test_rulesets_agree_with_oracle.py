@@ -22,6 +22,7 @@ SERIES = 64
 """Of one test: 12,800 packets, which take some 15 seconds."""
 TESTS = 400 if "TORTIE_SOAK" in os.environ else 16
 
+pytestmark = pytest.mark.timeout(600)  # some 15 seconds alone, several times that on a machine that does much else
 
 @pytest.mark.skipif("TORTIE_SEED" in os.environ, reason="one series is replayed")
 @pytest.mark.parametrize("number", range(TESTS))
