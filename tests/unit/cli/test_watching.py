@@ -17,6 +17,7 @@ from tortie.model import kinds
 from tortie.model.kinds import ResourceKey
 
 PREFIX = kinds.TIER.prefix
+TIERS = Wish(kinds.TIER)
 
 
 def put(store: SQLiteStore, name: str, **labels: str) -> None:
@@ -45,7 +46,7 @@ def seen(
 ) -> Callable[..., list[str]]:
     """The lines that a watch shows of ``changes``, each made after the one before it was told; one resource is there before."""
 
-    def run(form: Form, wish: Wish = Wish(kinds.TIER), selects: Any = lambda _: True) -> list[str]:  # noqa: B008
+    def run(form: Form, wish: Wish = TIERS, selects: Any = lambda _: True) -> list[str]:
         put(store, "a", role="x")
         left = iter([*changes(store), store.close])
         told = following.sync

@@ -94,12 +94,12 @@ def test_a_file_that_names_no_datastore_leaves_it_to_the_next(tmp_path: Path, sy
     assert Settings(config=empty).connection({}) == sqlite("/system")
 
 
-def test_everybody_has_a_datastore(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everybody_has_a_datastore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_store({}) == SYSTEM_STORE
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("HOME", "/home/me")
-    assert default_store({}) == Path("/home/me/.local/state/tortie/tortie.db")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_store({}) == tmp_path / ".local/state/tortie/tortie.db"
     connection = Settings().connection({"XDG_STATE_HOME": "/a b%"})
     assert connection == sqlite("/a b%/tortie/tortie.db")
     assert connection.url == "sqlite:///a%20b%25/tortie/tortie.db"
@@ -167,9 +167,9 @@ def test_certificates_as_text_come_before_files(tmp_path: Path) -> None:
     assert connection.tls == TLS(ca="-----BEGIN\nx\n")
 
 
-def test_without_a_type_endpoints_mean_etcd_and_a_kubeconfig_means_nothing() -> None:
+def test_without_a_type_endpoints_mean_etcd_and_a_kubeconfig_means_nothing(tmp_path: Path) -> None:
     assert Settings().connection({"ETCD_ENDPOINTS": "http://a:1"}) == EtcdConnection(("a:1",), False)
-    assert isinstance(Settings().connection({"KUBECONFIG": "/home/me/.kube/config"}), SQLiteConnection)
+    assert isinstance(Settings().connection({"KUBECONFIG": f"{tmp_path}/.kube/config"}), SQLiteConnection)
 
 
 def test_no_secret_is_shown() -> None:
