@@ -89,7 +89,7 @@ def _render(parts: Iterable[Part], here: Any, root: Any) -> Iterator[str]:
 # --- templates -------------------------------------------------------------------------------------------------------------
 
 _BRACES = re.compile(r"""\{((?:[^{}"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*)\}""")
-_LITERAL = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'""")
+_LITERAL = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -130,14 +130,20 @@ class _Reader:
         return found[1].strip()
 
     def _part(self, inside: str) -> Part:
-        if literal := _LITERAL.fullmatch(inside):
-            return _unescaped(literal[1] if literal[1] is not None else literal[2])
+        if (literal := _literal(inside)) is not None:
+            return literal
         if not inside.startswith("range "):
             return _path(inside)
         body, ended = self._parts()
         if not ended:
             raise JSONPathError(f"{{{inside}}} has no {{end}}")
         return Repeated(_path(inside.removeprefix("range ").strip()), body)
+
+
+def _literal(text: str) -> str | None:
+    """What stands in quotes; None: *text* is none that does."""
+    found = _LITERAL.fullmatch(text)
+    return _unescaped(text[1:-1]) if found else None
 
 
 def _unescaped(text: str) -> str:
@@ -197,8 +203,8 @@ def _split(subscript: str) -> list[str]:
 def _subscript(text: str) -> Step:
     if text == "*":
         return _every
-    if literal := _LITERAL.fullmatch(text):
-        return _field(_unescaped(literal[1] if literal[1] is not None else literal[2]))
+    if (literal := _literal(text)) is not None:
+        return _field(literal)
     if re.fullmatch(r"-?\d+", text):
         return _index(int(text))
     if found := _SLICE.fullmatch(text):
@@ -268,8 +274,8 @@ def _filter(text: str) -> Step:
 
 
 def _constant(text: str) -> Any:
-    if literal := _LITERAL.fullmatch(text):
-        return _unescaped(literal[1] if literal[1] is not None else literal[2])
+    if (literal := _literal(text)) is not None:
+        return literal
     try:
         return msgspec.json.decode(text.encode())
     except msgspec.DecodeError as error:
