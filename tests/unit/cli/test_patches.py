@@ -96,7 +96,7 @@ def test_a_merge_patch_applied_twice_is_applied_once(document: Any, patch: Any) 
     assert merge_patch(once, patch) == once
 
 
-POD = {
+POD: dict[str, Any] = {
     "spec": {
         "containers": [{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b", "image": "1"}],
         "tolerations": [{"key": "k"}],
@@ -108,7 +108,7 @@ POD = {
 @pytest.mark.parametrize(
     ("kind", "patch", "path", "value"),
     [
-        (kinds.POD, {"spec": {"containers": [{"name": "b", "image": "2"}]}}, ("containers",), [*POD["spec"]["containers"][:1], {"name": "b", "image": "2"}]),  # type: ignore[index]
+        (kinds.POD, {"spec": {"containers": [{"name": "b", "image": "2"}]}}, ("containers",), [*POD["spec"]["containers"][:1], {"name": "b", "image": "2"}]),
         (kinds.POD, {"spec": {"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}]}]}}, ("containers", 0, "env"), [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]),
         (kinds.POD, {"spec": {"containers": [{"name": "a", "$patch": "delete"}]}}, ("containers",), [{"name": "b", "image": "1"}]),
         (kinds.POD, {"spec": {"containers": [{"$patch": "replace"}, {"name": "c"}]}}, ("containers",), [{"name": "c"}]),
@@ -129,6 +129,12 @@ def test_a_strategic_patch_merges_lists_by_their_keys(
         found = found[part]
     assert found == value
     assert before == POD
+
+
+def test_a_list_that_replaces_another_holds_no_directives_and_nulls() -> None:
+    containers = [{"$patch": "replace"}, {"name": "c", "image": None, "$retainKeys": ["name"]}]
+    found = strategic_patch(POD, {"spec": {"containers": containers}}, kinds.POD)
+    assert found["spec"]["containers"] == [{"name": "c"}]
 
 
 def test_plain_lists_are_merged_as_sets() -> None:

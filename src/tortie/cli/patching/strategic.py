@@ -91,7 +91,7 @@ def _merged_list(before: list[Any], patch: list[Any], key: str, path: str, lists
     if key == _SET:
         return [*before, *(value for value in patch if value not in before)]
     if any(isinstance(item, dict) and item.get("$patch") == "replace" and len(item) == 1 for item in patch):
-        return [item for item in patch if item != {"$patch": "replace"}]
+        return [_plain(item) for item in patch if item != {"$patch": "replace"}]
     result = list(before)
     for item in patch:
         if not isinstance(item, dict) or key not in item:
