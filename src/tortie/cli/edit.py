@@ -17,15 +17,15 @@ import click
 
 from tortie.cli.carrying_out import Report, new_stamp, tell
 from tortie.cli.datastore import open_store
-from tortie.cli.errors import CommandError
-from tortie.cli.naming import resource_keys
+from tortie.cli.errors import CommandError, in_one_sentence
+from tortie.cli.naming import required_keys
 from tortie.cli.options import namespace_option, report_option, version_option
 from tortie.cli.settings import Settings, datastore_options
 from tortie.cli.writing import Outcome, perform, plan_apply
 from tortie.cli.writing.modifying import current_document
 from tortie.cli.writing.reading import find
 from tortie.cli.yamltext import yaml_text
-from tortie.datastore.store import Store
+from tortie.datastore.store import Store, StoreError
 from tortie.model.document import ReadResource, read
 from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
@@ -56,9 +56,7 @@ def edit(
       tortie edit gnp allow-dns
       EDITOR="code --wait" tortie edit node host1
     """
-    keys = resource_keys(words, namespace)
-    if not keys:
-        raise click.UsageError("which resource? Give KIND and NAME")
+    keys = required_keys(words, namespace)
     with open_store(settings.over(datastore, lab).connection()) as store:
         outcomes = _edited(store, keys)
     if outcomes is None:
@@ -87,9 +85,10 @@ def _edited(store: Store, keys: Sequence[ResourceKey]) -> tuple[Outcome, ...] | 
                 problems = found.as_comments()
                 continue
             try:
-                outcomes = perform(store, functools.partial(plan_apply, store, found, stamp), time.monotonic_ns)
+                with in_one_sentence():
+                    outcomes = perform(store, functools.partial(plan_apply, store, found, stamp), time.monotonic_ns)
             except CommandError as error:
-                if _text(store, keys) != original:
+                if not _is_still(original, store, keys):
                     raise CommandError(f"{error.message}. The text is kept in {draft}") from error
                 problems = _Wrong(((None, error.message),)).as_comments()
                 continue
@@ -119,6 +118,13 @@ def _text(store: Store, keys: Sequence[ResourceKey]) -> str:
         note = f"# A newer version's fields, which stay as they are: {', '.join(unknown)}\n" if unknown else ""
         parts.append(note + yaml_text(without_undeclared(key.kind.struct, document)))
     return "---\n".join(parts)
+
+
+def _is_still(original: str, store: Store, keys: Sequence[ResourceKey]) -> bool:
+    try:
+        return _text(store, keys) == original
+    except (CommandError, StoreError):  # deleted, or not to be read now
+        return False
 
 
 def _read(text: str, keys: Sequence[ResourceKey]) -> tuple[ReadResource, ...] | _Wrong:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from tortie.cli import edit
 from tortie.datastore.sqlite import SQLiteStore
 
 Tortie = Callable[..., Result]
@@ -48,6 +49,21 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pat
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         monkeypatch.setattr("tempfile.tempdir", None)
         return shown
+
+    return install
+
+
+@pytest.fixture
+def meanwhile(tortie: Tortie, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets somebody else run a command while the editor is open."""
+    opened = edit._open_editor
+
+    def install(*arguments: str, stdin: str = "") -> None:
+        def and_meanwhile(draft: Path) -> None:
+            opened(draft)
+            tortie(*arguments, stdin=stdin)
+
+        monkeypatch.setattr(edit, "_open_editor", and_meanwhile)
 
     return install
 
@@ -105,23 +121,25 @@ def test_saving_a_wrong_text_twice_gives_up_and_keeps_it(filled: Tortie, editor:
 
 
 def test_a_change_by_somebody_else_is_told_and_the_text_kept(
-    filled: Tortie, store: SQLiteStore, editor: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    filled: Tortie, store: SQLiteStore, editor: Callable[..., Path], meanwhile: Callable[..., None]
 ) -> None:
     shown = editor(("ipipMode: Never", "ipipMode: Always"))
-    from tortie.cli import edit  # noqa: PLC0415
-
-    opened = edit._open_editor
-
-    def and_meanwhile(draft: Path) -> None:
-        opened(draft)
-        filled("apply", "-f", "-", stdin=POOL.replace("/16}", "/16, natOutgoing: true}"))
-
-    monkeypatch.setattr(edit, "_open_editor", and_meanwhile)
+    meanwhile("apply", "-f", "-", stdin=POOL.replace("/16}", "/16, natOutgoing: true}"))
     message = filled("edit", "ippool", "p", status=1).stderr
     assert "IPPool p has changed since" in message
     (draft,) = drafts(shown)
     assert str(draft) in message
     assert spec(store)["natOutgoing"] is True
+
+
+def test_a_deletion_by_somebody_else_keeps_the_text_too(
+    filled: Tortie, editor: Callable[..., Path], meanwhile: Callable[..., None]
+) -> None:
+    shown = editor(("ipipMode: Never", "ipipMode: Always"))
+    meanwhile("delete", "ippool", "p")
+    message = filled("edit", "ippool", "p", status=1).stderr
+    (draft,) = drafts(shown)
+    assert f"The text is kept in {draft}" in message
 
 
 def test_a_newer_versions_fields_are_named_and_stay(
