@@ -23,12 +23,11 @@ from tortie.cli.progress import bar
 from tortie.cli.settings import Settings, datastore_options
 from tortie.datastore.connection import SQLiteConnection
 from tortie.datastore.sqlite import Retention, SQLiteStore
-from tortie.datastore.store import AlreadyExistsError, Store
+from tortie.datastore.store import AlreadyExistsError, Store, entries
 from tortie.datastore.transfer import TransferError, export_lines, import_site, read_site
 from tortie.model.kinds import CALICO_PREFIX, KUBERNETES_PREFIX
 
 _HOUR_S = 3600
-_PAGE = 1000
 
 
 @click.group()
@@ -163,19 +162,11 @@ _READY: Mapping[bool | None, str] = {True: "yes", False: "no: locked", None: "un
 
 def _contents(store: Store) -> Iterator[Line]:
     is_ready, revision = ready(store), store.revision()
-    count = sum(_count(store, prefix, revision) for prefix in (CALICO_PREFIX, KUBERNETES_PREFIX))
+    prefixes = (CALICO_PREFIX, KUBERNETES_PREFIX)
+    count = sum(1 for prefix in prefixes for _ in entries(store, prefix, at_revision=revision))
     yield Line("ready", is_ready, _READY[is_ready])
     yield Line("resources", count, str(count))
     yield Line("revision", revision, str(revision))
-
-
-def _count(store: Store, prefix: str, revision: int) -> int:
-    page = store.list(prefix, limit=_PAGE, at_revision=revision)
-    count = len(page.entries)
-    while page.after is not None:
-        page = store.list(prefix, limit=_PAGE, after=page.after, at_revision=revision)
-        count += len(page.entries)
-    return count
 
 
 def _of_backend(store: Store) -> Iterator[Line]:

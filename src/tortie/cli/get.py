@@ -13,13 +13,12 @@ from tortie.cli.forms import Form, FormType
 from tortie.cli.naming import namespace_of, resolve_kind, resource_key
 from tortie.cli.options import files_options, namespace_option, version_option
 from tortie.cli.settings import Settings, datastore_options
-from tortie.datastore.store import Entry, NotFoundError, Store
+from tortie.datastore.store import Entry, NotFoundError, Store, entries
 from tortie.model import kinds
 from tortie.model.codec import Document, InvalidResourceError
 from tortie.model.kinds import Kind, ResourceKey, parse_path
 from tortie.model.stored import from_storage
 
-_PAGE = 500
 _OF_THE_CLUSTER = ("uid", "resourceVersion", "creationTimestamp", "generation", "selfLink", "managedFields")
 
 
@@ -50,7 +49,7 @@ class Wish(NamedTuple):
 @click.command()
 @click.argument("kind_name", metavar="[KIND", required=False)
 @click.argument("names", nargs=-1, metavar="[NAME]...]")
-@files_options(required=False)
+@files_options()
 @namespace_option("The namespace to look in, or that of resources in files that do not name theirs.")
 @click.option("-A", "-a", "--all-namespaces", is_flag=True, help="Look in all namespaces.")
 @click.option(
@@ -138,7 +137,7 @@ def _wish(
 
 def _filter(selectors: Sequence[str]) -> Callable[[Document], bool]:
     if not selectors:
-        return lambda document: True  # noqa: ARG005
+        return lambda _: True
     from tortie.cli.labelselector import label_filter  # noqa: PLC0415 - selectors take time to load
 
     return label_filter(selectors)
@@ -152,7 +151,7 @@ def find(store: Store, wish: Wish) -> list[Found]:
     if wish.keys:
         return _named(store, wish.keys)
     assert wish.kind is not None
-    found = list(_readable(wish.kind, _entries(store, wish.prefix)))
+    found = list(_readable(wish.kind, entries(store, wish.prefix)))
     if wish.kind is kinds.TIER:
         from tortie.cli.writing.tiers import built_in_tiers, tier_order  # noqa: PLC0415 - few look at tiers
 
@@ -187,16 +186,8 @@ def _built_in(key: ResourceKey) -> Document | None:
     return dict(built_in_tiers()).get(key)
 
 
-def _entries(store: Store, prefix: str) -> Iterator[Entry]:
-    page = store.list(prefix, limit=_PAGE)
-    yield from page.entries
-    while page.after is not None:
-        page = store.list(prefix, limit=_PAGE, after=page.after, at_revision=page.revision)
-        yield from page.entries
-
-
-def _readable(kind: Kind, entries: Iterable[Entry]) -> Iterator[Found]:
-    for entry in entries:
+def _readable(kind: Kind, stored: Iterable[Entry]) -> Iterator[Found]:
+    for entry in stored:
         if (document := readable(entry.key, entry.value, entry.revision)) is not None:
             yield Found(kind, document)
 
@@ -211,8 +202,7 @@ def readable(path: str, value: bytes, revision: int) -> Document | None:
 
 
 def _exported(document: Document) -> Document:
-    metadata = {name: value for name, value in document["metadata"].items() if name not in _OF_THE_CLUSTER}
-    return {**document, "metadata": metadata}
+    return output.without_metadata(document, _OF_THE_CLUSTER)
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------------

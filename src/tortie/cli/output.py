@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import click
@@ -22,9 +22,14 @@ def short_name(key: ResourceKey) -> str:
     return f"{key.kind.name.lower()}{'.' if slash else ''}{group}/{key.name}"
 
 
+def json_text(value: object) -> str:
+    """*value*, indented."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
 def print_json(value: object) -> None:
     """*value*, indented."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    click.echo(json_text(value))
 
 
 def print_yaml(value: object) -> None:
@@ -32,6 +37,12 @@ def print_yaml(value: object) -> None:
     from tortie.cli.yamltext import yaml_text  # noqa: PLC0415 - takes time to load, and tables do not need it
 
     click.echo(yaml_text(value), nl=False)
+
+
+def without_metadata(document: Document, names: Collection[str]) -> Document:
+    """*document*, but for those fields of its metadata."""
+    metadata = {name: value for name, value in document["metadata"].items() if name not in names}
+    return {**document, "metadata": metadata}
 
 
 def as_list(kind: Kind | None, documents: Sequence[Document], revision: int) -> dict[str, Any]:

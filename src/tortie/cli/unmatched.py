@@ -10,8 +10,7 @@ import click
 from tortie.analysis.existing import SELECTED_KINDS, Existing, existing
 from tortie.analysis.selecting import SELECTING_KINDS
 from tortie.analysis.unmatched import unmatched
-from tortie.cli.writing import entries
-from tortie.datastore.store import Entry, Store
+from tortie.datastore.store import Entry, Store, entries
 from tortie.model.codec import InvalidResourceError
 from tortie.model.document import Problem, ReadResource
 from tortie.model.kinds import Kind, ResourceKey, parse_path

@@ -6,11 +6,14 @@ asynchronous iterator. A suite of contract tests runs against every backend.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import NamedTuple, NewType, Protocol, Self, TypeAlias
+from typing import NamedTuple, NewType, Protocol, Self, TypeAlias, assert_never
 
 LeaseId = NewType("LeaseId", int)
+
+LAST_CHARACTER = "\U0010ffff"
+"""A noncharacter that no key holds: ``prefix + LAST_CHARACTER`` sorts after every key that begins with *prefix*."""
 
 
 class Entry(NamedTuple):
@@ -175,6 +178,23 @@ class AmbiguousWriteError(UnavailableError):
     """The store was lost while it wrote: whether it did is not known. Read again and plan again."""
 
 
+def holds(check: Check, entry: Entry | None) -> bool:
+    """Whether *check* holds where its key has *entry*."""
+    match check:
+        case Absent():
+            return entry is None
+        case AtRevision(_, revision):
+            return entry is not None and entry.revision == revision
+        case _:
+            assert_never(check)
+
+
+def require_key(key: str) -> None:
+    """ValueError for what no backend takes as a key."""
+    if not key or LAST_CHARACTER in key:
+        raise ValueError(f"{key!r} cannot be a key")
+
+
 def refuse_duplicates(writes: Sequence[Write]) -> None:
     """ValueError if two *writes* of a transaction name one key, whatever the backend would make of it."""
     seen: set[str] = set()
@@ -269,3 +289,17 @@ class Store(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+_PAGE = 500
+
+
+def entries(store: Store, prefix: str, *, at_revision: int | None = None) -> Iterator[Entry]:
+    """Everything under *prefix*, as of one revision, page by page."""
+    after = None
+    while True:
+        page = store.list(prefix, limit=_PAGE, after=after, at_revision=at_revision)
+        yield from page.entries
+        at_revision, after = page.revision, page.after
+        if after is None:
+            return

@@ -13,6 +13,7 @@ and what is enforced comes before what it is enforced on.
 from __future__ import annotations
 
 import base64
+import binascii
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ from tortie.datastore.store import (
     Put,
     Store,
     Write,
+    entries,
 )
 from tortie.model.kinds import (
     CLUSTER_INFORMATION,
@@ -51,7 +53,7 @@ MARKER = "/tortie/import"
 CLUSTER_KEY = ResourceKey(CLUSTER_INFORMATION, "", "default").path
 
 _FORMAT = 1
-_PAGE = 1000
+_OPERATIONS = 1000
 _SIZE_BYTES = 4 << 20
 """Of a batch, where the target can do more: what others wait for while it is written."""
 _MARKER_BYTES = 1000
@@ -85,26 +87,20 @@ class Site(NamedTuple):
 def export_lines(store: Store, tell: Tell = lambda *_: None) -> Iterator[bytes]:
     """*store*'s site as it is at one revision, in lines; CompactedError if reading takes longer than the store keeps it."""
     revision = store.revision()
-    entries = list(_entries(store, revision))
-    yield _line({"tortieExport": _FORMAT, "revision": revision, "entries": len(entries)})
+    kept = list(_entries(store, revision))
+    yield _line({"tortieExport": _FORMAT, "revision": revision, "entries": len(kept)})
     digest = hashlib.sha256()
-    for done, entry in enumerate(entries, start=1):
+    for done, entry in enumerate(kept, start=1):
         line = _line(_as_json(entry.key, entry.value))
         digest.update(line)
         yield line
-        tell(done, len(entries))
-    yield _line({"end": len(entries), "sha256": digest.hexdigest()})
+        tell(done, len(kept))
+    yield _line({"end": len(kept), "sha256": digest.hexdigest()})
 
 
 def _entries(store: Store, revision: int) -> Iterator[Entry]:
-    for prefix in PREFIXES:
-        after = None
-        while True:
-            page = store.list(prefix, limit=_PAGE, after=after, at_revision=revision)
-            yield from (entry for entry in page.entries if entry.lease is None and entry.key != MARKER)
-            after = page.after
-            if after is None:
-                break
+    found = (entry for prefix in PREFIXES for entry in entries(store, prefix, at_revision=revision))
+    return (entry for entry in found if entry.lease is None and entry.key != MARKER)
 
 
 def _line(value: object) -> bytes:
@@ -158,10 +154,17 @@ def _item(number: int, found: dict[str, Any]) -> Item:
         case {"key": str(key), "value": str(text)} if key.startswith(PREFIXES):
             return Item(key, text.encode())
         case {"key": str(key), "base64": str(text)} if key.startswith(PREFIXES):
-            return Item(key, base64.b64decode(text))
+            return Item(key, _from_base64(number, text))
     raise TransferError(
         f"line {number}: not an entry; expected a key that begins with {' or '.join(PREFIXES)}, and its value"
     )
+
+
+def _from_base64(number: int, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise TransferError(f"line {number}: not base64: {error}") from error
 
 
 def import_site(store: Store, site: Site, *, merge: bool = False, tell: Tell = lambda *_: None) -> None:
@@ -176,7 +179,7 @@ def import_site(store: Store, site: Site, *, merge: bool = False, tell: Tell = l
         _refuse_content(store)
     while True:
         tell(marker.done, len(items))
-        batch = next(batches(items[marker.done :], store.limits), [])
+        batch = next(batches(items[marker.done : marker.done + _OPERATIONS], store.limits), [])
         # The marker tells whether a batch was written of which that is not known; after the last word there is none.
         with contextlib.suppress(AmbiguousWriteError):
             store.transact(*(_step(site, batch, marker, merge=merge) if batch else _last_step(site, marker)))
@@ -231,8 +234,14 @@ def _not_ready(item: Item) -> bytes:
     """The item's value; ClusterInformation's says that nobody should act on the site yet."""
     if item.key != CLUSTER_KEY:
         return item.value
-    document = msgspec.json.decode(item.value, type=dict[str, Any])
-    return msgspec.json.encode({**document, "spec": {**(document.get("spec") or {}), "datastoreReady": False}})
+    try:
+        document = msgspec.json.decode(item.value, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return item.value  # nor does anybody read from it that the site is ready
+    spec = document.get("spec")
+    return msgspec.json.encode(
+        {**document, "spec": {**(spec if isinstance(spec, dict) else {}), "datastoreReady": False}}
+    )
 
 
 _LAST = tuple(
@@ -254,7 +263,7 @@ def in_order(items: Iterable[Item]) -> list[Item]:
 
 def batches(items: Sequence[Item], limits: Limits) -> Iterator[list[Item]]:
     """*items* in their order, in parts that are transactions within *limits*, the marker's write included."""
-    operations = (limits.operations or _PAGE) - 1
+    operations = (limits.operations or _OPERATIONS) - 1
     size_bytes = (limits.size_bytes or _SIZE_BYTES) - _MARKER_BYTES
     batch: list[Item] = []
     size = 0

@@ -9,22 +9,20 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import Result
+from example_manifests import PODS_AND_POLICY
 
 from tortie.datastore.sqlite import SQLiteStore
 
 Tortie = Callable[..., Result]
 
-MANIFEST = """
-{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: a, labels: {role: front, tier: x}}, spec: {nodeName: h1, containers: []}}
----
-{apiVersion: v1, kind: Pod, metadata: {name: db, namespace: b, labels: {role: back}}, spec: {containers: []}}
----
+MANIFEST = (
+    PODS_AND_POLICY
+    + """---
 {apiVersion: v1, kind: Pod, metadata: {name: bare, namespace: b}, spec: {containers: []}}
----
-{apiVersion: projectcalico.org/v3, kind: GlobalNetworkPolicy, metadata: {name: g}, spec: {order: 10, selector: has(role)}}
 ---
 {apiVersion: projectcalico.org/v3, kind: GlobalNetworkPolicy, metadata: {name: h}, spec: {}}
 """
+)
 
 
 @pytest.fixture

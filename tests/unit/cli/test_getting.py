@@ -8,30 +8,24 @@ from collections.abc import Callable
 import pytest
 import yaml
 from click.testing import Result
+from example_manifests import PODS_AND_POLICY
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tortie.cli.naming import resolve_kind
 from tortie.cli.yamltext import yaml_text
 from tortie.datastore.sqlite import SQLiteStore
+from tortie.datastore.store import Put
 from tortie.model import kinds
 from tortie.model.document import read
 from tortie.model.kinds import Kind
 
 Tortie = Callable[..., Result]
 
-MANIFEST = """
-{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: a, labels: {role: front, tier: x}}, spec: {nodeName: h1, containers: []}}
----
-{apiVersion: v1, kind: Pod, metadata: {name: db, namespace: b, labels: {role: back}}, spec: {containers: []}}
----
-{apiVersion: projectcalico.org/v3, kind: GlobalNetworkPolicy, metadata: {name: g}, spec: {order: 10, selector: has(role)}}
-"""
-
 
 @pytest.fixture
 def filled(tortie: Tortie) -> Tortie:
-    tortie("apply", "-f", "-", stdin=MANIFEST)
+    tortie("apply", "-f", "-", stdin=PODS_AND_POLICY)
     return tortie
 
 
@@ -90,6 +84,15 @@ def test_what_is_printed_can_be_applied(filled: Tortie, form: str) -> None:
             "apply", "-f", "-", stdin=filled("get", kind, *(["-A"] if kind == "pods" else []), "-o", form).stdout
         )
         assert {line.rpartition(" ")[2] for line in again.stdout.splitlines()} == {"unchanged"}
+
+
+def test_what_is_listed_in_many_pages_is_shown_whole(filled: Tortie, store: SQLiteStore) -> None:
+    names = [f"p{number:04}" for number in range(1_001)]
+    pods = (json.dumps({"metadata": {"name": name, "namespace": "many"}}) for name in names)
+    store.transact(
+        [], [Put(f"{kinds.POD.prefix}many/{name}", pod.encode()) for name, pod in zip(names, pods, strict=True)]
+    )
+    assert filled("get", "pods", "-n", "many", "-o", "name").stdout.split() == [f"pod/{name}" for name in names]
 
 
 def test_an_unreadable_value_does_not_hide_the_others(filled: Tortie, store: SQLiteStore) -> None:

@@ -13,7 +13,6 @@ from tortie.cli.writing.change import Action, Change, Outcome, Stamp
 from tortie.cli.writing.committing import ATTEMPTS, PartlyDoneError, batches, perform
 from tortie.cli.writing.deleting import plan_delete
 from tortie.cli.writing.modifying import Modification, plan_modify
-from tortie.cli.writing.reading import entries
 
 __all__ = [
     "ATTEMPTS",
@@ -25,7 +24,6 @@ __all__ = [
     "PartlyDoneError",
     "Stamp",
     "batches",
-    "entries",
     "perform",
     "plan_apply",
     "plan_comparison",

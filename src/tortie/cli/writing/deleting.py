@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from tortie.cli.admission import refuse_managed
 from tortie.cli.errors import CommandError
 from tortie.cli.writing.change import Action, Change
-from tortie.cli.writing.reading import entries, find, meaning_of_stored
+from tortie.cli.writing.reading import find, meaning_of_stored
 from tortie.cli.writing.tiers import refuse_deletion_of_used
-from tortie.datastore.store import AtRevision, Delete, Entry, Store
+from tortie.datastore.store import AtRevision, Delete, Entry, Store, entries
 from tortie.model import kinds
 from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.kinds import ResourceKey
@@ -21,10 +21,11 @@ def plan_delete(store: Store, keys: Mapping[ResourceKey, str], *, ignore_not_fou
     The mapping's values are the revisions that are meant, empty for any.
     """
     changes = [change for key, revision in keys.items() for change in _delete_one(store, key, revision)]
-    missing = [key for key in keys if key not in {change.key for change in changes}]
+    found = {change.key for change in changes}
+    missing = [key for key in keys if key not in found]
     if missing and not ignore_not_found:
         raise CommandError("; ".join(f"{key} does not exist" for key in missing))
-    refuse_deletion_of_used(store, {change.key for change in changes})
+    refuse_deletion_of_used(store, found)
     return tuple(changes)
 
 

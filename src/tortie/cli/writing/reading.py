@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from tortie.conversion import ConversionError, meaning
 from tortie.datastore.store import Absent, AtRevision, Check, Entry, NotFoundError, Store
 from tortie.model.codec import InvalidResourceError, decode
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
-
-_PAGE = 500
-
-
-def entries(store: Store, prefix: str) -> Iterator[Entry]:
-    """Everything under *prefix*, as of one revision, page by page."""
-    page = store.list(prefix, limit=_PAGE)
-    yield from page.entries
-    while page.after is not None:
-        page = store.list(prefix, limit=_PAGE, after=page.after, at_revision=page.revision)
-        yield from page.entries
 
 
 def find(store: Store, path: str) -> Entry | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tortie.cli.errors import CommandError
-from tortie.cli.writing.reading import entries, find
+from tortie.cli.writing.reading import find
 from tortie.conversion import meaning
-from tortie.datastore.store import AtRevision, Check, Store
+from tortie.datastore.store import AtRevision, Check, Store, entries
 from tortie.model import kinds
 from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.codec import Document, decode_document
