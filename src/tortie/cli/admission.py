@@ -6,7 +6,7 @@ Two pools that are created at the same moment can still overlap, as nothing that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tortie.cli.errors import CommandError
 from tortie.conversion.policy import NAME_PREFIX
@@ -20,9 +20,14 @@ from tortie.model.meta import Resource
 from tortie.model.validation import change_violations
 
 
+def is_managed(key: ResourceKey) -> bool:
+    """Whether *key* exists only because a Kubernetes NetworkPolicy means it."""
+    return key.kind is kinds.NETWORK_POLICY and key.name.startswith(NAME_PREFIX)
+
+
 def refuse_managed(key: ResourceKey) -> None:
-    """CommandError for what exists only because a Kubernetes object means it: a change of it would be undone, or contradict."""
-    if key.kind is kinds.NETWORK_POLICY and key.name.startswith(NAME_PREFIX):
+    """CommandError for what ``is_managed``: a change of it would be undone, or contradict."""
+    if is_managed(key):
         name = key.name.removeprefix(NAME_PREFIX)
         raise CommandError(
             f"{key} is what the Kubernetes NetworkPolicy {key.namespace}/{name} means, and is managed through that one: apply or "
@@ -43,19 +48,15 @@ def refuse_change(key: ResourceKey, stored: Entry | None, resource: Resource) ->
         raise CommandError(f"{key}: {'; '.join(found)}")
 
 
-def refuse_overlap(key: ResourceKey, resource: Resource, others: Iterable[tuple[ResourceKey, Resource]]) -> None:
-    """CommandError if *resource* is a new pool with addresses of one of *others*."""
-    if not isinstance(resource, IPPool):
-        return
-    cidr = resource.spec.cidr
-    for other_key, other in others:
-        if other_key == key or not isinstance(other, IPPool):
-            continue
-        if other.spec.cidr.contains(cidr) or cidr.contains(other.spec.cidr):
+def refuse_overlap(key: ResourceKey, pool: IPPool, others: Mapping[ResourceKey, IPPool]) -> None:
+    """CommandError if *pool* has addresses of another one of *others*."""
+    cidr = pool.spec.cidr
+    for other_key, other in others.items():
+        if other_key != key and (other.spec.cidr.contains(cidr) or cidr.contains(other.spec.cidr)):
             raise CommandError(f"{key}: its addresses {cidr} overlap those of {other_key}, {other.spec.cidr}")
 
 
-def stored_pools(entries: Iterable[Entry]) -> Iterator[tuple[ResourceKey, Resource]]:
+def stored_pools(entries: Iterable[Entry]) -> Iterator[tuple[ResourceKey, IPPool]]:
     """The valid pools among *entries*."""
     for entry in entries:
         key = kinds.parse_path(entry.key)

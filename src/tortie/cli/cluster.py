@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tortie.cli.errors import CommandError
-from tortie.cli.writing import Stamp
+from tortie.cli.writing import ATTEMPTS, Stamp
 from tortie.cli.writing.reading import find, unchanged
 from tortie.cli.writing.tiers import built_in_tiers
 from tortie.datastore.store import Check, ConflictError, Entry, Put, Store, Write
@@ -19,13 +19,10 @@ from tortie.model.meta import CALICO
 
 CLUSTER = ResourceKey(CLUSTER_INFORMATION, "", "default")
 
-_ATTEMPTS = 10
-"""Of a change that others make at the same time, as in every command that writes."""
-
 
 def initialise(store: Store, guid: str, stamp: Stamp) -> tuple[ResourceKey, ...]:
     """Create what every cluster has and this one has not: who it is, by *guid*, and the built-in tiers. What was created or completed."""
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         missing = tuple(_missing(store, guid, stamp))
         checks: list[Check] = [check for _, check, _ in missing]
         writes: list[Write] = [write for _, _, write in missing]
@@ -90,7 +87,7 @@ def adopt(store: Store, other: Document) -> None:
 
 def _change_spec(store: Store, changed: Document) -> None:
     """Set fields of the spec; all else that is said of the cluster stays."""
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         entry = _required(store)
         document = _read(entry)
         document["spec"] = {**document.get("spec", {}), **changed}

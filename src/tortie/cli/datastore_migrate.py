@@ -15,19 +15,23 @@ from typing import Any, NamedTuple
 import click
 import msgspec
 
+from tortie.cli.admission import is_managed
 from tortie.cli.carrying_out import new_stamp
 from tortie.cli.cluster import adopt, describe, initialise, ready
 from tortie.cli.datastore import open_store
-from tortie.cli.errors import CommandError
+from tortie.cli.errors import CommandError, refuse_for
 from tortie.cli.manifests import text_of
 from tortie.cli.options import version_option
+from tortie.cli.output import json_text, without_metadata
 from tortie.cli.settings import Settings, datastore_options
-from tortie.cli.writing import entries, perform, plan_apply
+from tortie.cli.writing import perform, plan_apply
 from tortie.cli.writing.reading import find
 from tortie.cli.yamltext import yaml_text
-from tortie.datastore.store import Absent, Entry, Put, Store
+from tortie.datastore.store import Absent, Entry, Put, Store, entries
 from tortie.datastore.transfer import Item, batches
+from tortie.ipam.keys import ROOT
 from tortie.model import kinds
+from tortie.model.blocks import ASSIGNMENT_PREFIX, BLOCK_PREFIX
 from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.codec import Document, InvalidResourceError, decode_document
 from tortie.model.document import ReadResource, read
@@ -56,13 +60,11 @@ KINDS: Sequence[Kind] = (
 """What is in the first part, in Calico's order."""
 
 _SEPARATOR = "===\n"
-_OF_KUBERNETES = "knp.default."
-"""Begins the name of a policy that a NetworkPolicy of Kubernetes means."""
+_OF_THE_CLUSTER = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
-_AFFINITY_PREFIXES = ("/calico/ipam/v2/host/", "/calico/ipam/v2/virtual/")
-_BLOCK_PREFIX = "/calico/ipam/v2/assignment/"
-_HANDLE_PREFIX = "/calico/ipam/v2/handle/"
-_CONFIG_KEY = "/calico/ipam/v2/config"
+_AFFINITY_PREFIXES = (BLOCK_PREFIX, f"{ROOT}virtual/")
+_HANDLE_PREFIX = f"{ROOT}handle/"
+_CONFIG_KEY = f"{ROOT}config"
 
 
 class Part(NamedTuple):
@@ -114,13 +116,13 @@ def export_text(store: Store) -> str:
 
 
 def _list(store: Store, kind: Kind) -> Document:
-    documents = [_portable(kind, entry) for entry in entries(store, kind.prefix) if not _is_of_kubernetes(kind, entry)]
+    documents = [_portable(kind, entry) for entry in entries(store, kind.prefix) if not _is_managed(entry)]
     return {"apiVersion": kind.api_version, "items": documents, "kind": f"{kind.name}List", "metadata": {}}
 
 
-def _is_of_kubernetes(kind: Kind, entry: Entry) -> bool:
+def _is_managed(entry: Entry) -> bool:
     key = parse_path(entry.key)
-    return kind is kinds.NETWORK_POLICY and key is not None and key.name.startswith(_OF_KUBERNETES)
+    return key is not None and is_managed(key)
 
 
 def _portable(kind: Kind, entry: Entry) -> Document:
@@ -129,11 +131,9 @@ def _portable(kind: Kind, entry: Entry) -> Document:
         document = from_storage(entry.value, entry.revision)
     except InvalidResourceError as error:
         raise CommandError(f"{parse_path(entry.key)} cannot be read: {error}") from error
-    left = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"}
-    metadata = {name: value for name, value in document["metadata"].items() if name not in left}
     if kind is kinds.NODE:
-        _refuse_other_name(metadata["name"], document)
-    return {**document, "metadata": metadata}
+        _refuse_other_name(document["metadata"]["name"], document)
+    return without_metadata(document, _OF_THE_CLUSTER)
 
 
 def _refuse_other_name(name: str, document: Document) -> None:
@@ -149,7 +149,7 @@ def _ipam(store: Store) -> Document:
     config = find(store, _CONFIG_KEY)
     parts = {
         "block_affinities": [_pair(entry) for entry in affinities],
-        "blocks": [_pair(entry) for entry in entries(store, _BLOCK_PREFIX)],
+        "blocks": [_pair(entry) for entry in entries(store, ASSIGNMENT_PREFIX)],
         "handles": [_pair(entry) for entry in entries(store, _HANDLE_PREFIX)],
         "config": _pair(config) if config else None,
     }
@@ -164,7 +164,7 @@ def _pair(entry: Entry) -> Document:
 
 
 def _json(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    return json_text(value) + "\n"
 
 
 # --- in --------------------------------------------------------------------------------------------------------------------
@@ -207,10 +207,7 @@ def read_parts(text: str, source: str) -> Part:
         )
     resources, cluster, ipam = parts
     result = read(resources, source=source)
-    for error in result.errors[1:]:
-        click.echo(f"Error: {error}", err=True)
-    if result.errors:
-        raise CommandError(str(result.errors[0]))
+    refuse_for(result.errors)
     return Part(
         result.resources,
         _document(cluster, source, "ClusterInformation"),
@@ -230,12 +227,10 @@ def _items(ipam: Document, source: str) -> Iterator[Item]:
     pairs += [ipam["config"]] if ipam.get("config") else []
     for pair in pairs:
         match pair:
-            case {"Key": str(key), "Value": dict(value)} if key.startswith("/calico/ipam/v2/"):
+            case {"Key": str(key), "Value": dict(value)} if key.startswith(ROOT):
                 yield Item(key, msgspec.json.encode(value))
             case _:
-                raise CommandError(
-                    f"{source}: {pair!r} is no entry of IPAM; expected Key, below /calico/ipam/v2/, and Value"
-                )
+                raise CommandError(f"{source}: {pair!r} is no entry of IPAM; expected Key, below {ROOT}, and Value")
 
 
 def _refuse_content(store: Store) -> None:
@@ -244,6 +239,6 @@ def _refuse_content(store: Store) -> None:
             key = parse_path(entry.key)
             if key is not None and not (kind is kinds.TIER and key.name in BUILT_IN_TIERS):
                 raise CommandError(f"the datastore is not empty: {key} is there")
-    for prefix in (*_AFFINITY_PREFIXES, _BLOCK_PREFIX, _HANDLE_PREFIX, _CONFIG_KEY):
+    for prefix in (*_AFFINITY_PREFIXES, ASSIGNMENT_PREFIX, _HANDLE_PREFIX, _CONFIG_KEY):
         for entry in entries(store, prefix):
             raise CommandError(f"the datastore is not empty: {entry.key} is there")

@@ -8,14 +8,15 @@ from enum import Enum, auto
 from tortie.cli.admission import refuse_change, refuse_managed, refuse_overlap, stored_pools
 from tortie.cli.errors import CommandError
 from tortie.cli.writing.change import Action, Change, Stamp
-from tortie.cli.writing.reading import entries, find, meaning_of_stored, unchanged
+from tortie.cli.writing.reading import find, meaning_of_stored, unchanged
 from tortie.cli.writing.tiers import check_tier, missing_built_in_tiers
 from tortie.conversion import ConversionError, meaning
-from tortie.datastore.store import Absent, Delete, Entry, Put, Store, Write
+from tortie.datastore.store import Absent, Check, Delete, Entry, Put, Store, Write, entries
 from tortie.model import kinds
 from tortie.model.codec import Document, decode, decode_document, to_document
 from tortie.model.defaults import for_storage
 from tortie.model.document import ReadResource
+from tortie.model.ipam import IPPool
 from tortie.model.kinds import Kind, ResourceKey
 from tortie.model.undeclared import with_undeclared
 
@@ -74,8 +75,7 @@ def plan_one(store: Store, item: ReadResource, stored: Entry | None, applied: se
     for key in before.keys() - after.keys():
         writes.append(Delete(key.path))
     checks += check_tier(store, item, applied)
-    action = Action.CREATED if stored is None else Action.CONFIGURED if writes else Action.UNCHANGED
-    return Change(item.key, action, stored.revision if stored else 0, tuple(checks), tuple(writes))
+    return _change(item.key, stored, checks, writes)
 
 
 def plan_comparison(store: Store, resources: Sequence[ReadResource], stamp: Stamp) -> tuple[Change, ...]:
@@ -83,10 +83,14 @@ def plan_comparison(store: Store, resources: Sequence[ReadResource], stamp: Stam
     changes = []
     for item in resources:
         stored = find(store, item.key.path)
-        writes = _put_if_new(item.key.path, _stored_value(item.key.kind, item.document, stored, stamp), stored)
-        action = Action.CREATED if stored is None else Action.CONFIGURED if writes else Action.UNCHANGED
-        changes.append(Change(item.key, action, stored.revision if stored else 0, (), tuple(writes)))
+        value = _stored_value(item.key.kind, item.document, stored, stamp)
+        changes.append(_change(item.key, stored, (), _put_if_new(item.key.path, value, stored)))
     return tuple(changes)
+
+
+def _change(key: ResourceKey, stored: Entry | None, checks: Sequence[Check], writes: Sequence[Write]) -> Change:
+    action = Action.CREATED if stored is None else Action.CONFIGURED if writes else Action.UNCHANGED
+    return Change(key, action, stored.revision if stored else 0, tuple(checks), tuple(writes))
 
 
 def _skipped(key: ResourceKey, stored: Entry) -> Change:
@@ -104,13 +108,14 @@ def _refuse_existing(stored: dict[ResourceKey, Entry | None], existing: Existing
 
 def _refuse_overlapping_pools(store: Store, resources: Iterable[ReadResource]) -> None:
     """A new pool has addresses that no pool has, stored or among *resources*."""
-    pools = {item.key: item.resource for item in resources if item.key.kind is kinds.IP_POOL}
+    pools = {item.key: item.resource for item in resources if isinstance(item.resource, IPPool)}
     if not pools:
         return
     known = dict(stored_pools(entries(store, kinds.IP_POOL.prefix)))
+    then = known | pools
     for key, pool in pools.items():
         if key not in known:
-            refuse_overlap(key, pool, {**known, **pools}.items())
+            refuse_overlap(key, pool, then)
 
 
 def _expect_revision(item: ReadResource, stored: Entry | None) -> None:
