@@ -13,13 +13,12 @@ from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
 from tortie.cli.manifests import read_manifests
 from tortie.cli.settings import Settings
-from tortie.cli.writing import entries
 from tortie.conversion import as_calico, convert
-from tortie.datastore.store import Store
+from tortie.datastore.store import Store, entries
 from tortie.datastore.validation import InvalidValue, validate
 from tortie.model.kinds import ResourceKey
 from tortie.model.kubernetes import Pod
-from tortie.model.meta import Resource
+from tortie.model.meta import HostName, Resource
 from tortie.model.updates import OwnersUpdate, ResourceUpdate, Update
 
 
@@ -39,6 +38,14 @@ def files_or_store(files: Sequence[str], *, recursive: bool, settings: Settings)
         with open_store(settings.connection()) as store:
             return _of_store(store)
     return Found(_filled_in(_of_files(files, recursive=recursive)))
+
+
+def node_of(cluster: KnownCluster, host: str) -> HostName:
+    """The node called *host*; CommandError if the cluster has none of that name."""
+    if host not in cluster.nodes:
+        known = ", ".join(sorted(cluster.nodes)) or "none"
+        raise CommandError(f"there is no node {host!r}; known: {known}")
+    return HostName(host)
 
 
 def with_and_without(files: Sequence[str], *, recursive: bool, settings: Settings) -> tuple[KnownCluster, KnownCluster]:

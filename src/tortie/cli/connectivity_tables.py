@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -28,13 +28,20 @@ def print_tables(matrix: Matrix) -> None:
 
 def markdown(matrix: Matrix) -> str:
     """The same for a page of text."""
-    lines = ["| to | from | what |", "|---|---|---|"]
-    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows(matrix)]
-    lines += ["", "| service | from | what |", "|---|---|---|"] if matrix.services else []
-    lines += [f"| {' | '.join(row)} |" for row in service_rows(matrix)]
+    lines = list(_markdown_table(("to", "from", "what"), rows(matrix)))
+    if matrix.services:
+        lines += ["", *_markdown_table(("service", "from", "what"), service_rows(matrix))]
     lines += [""]
     lines += [f"- **{group.name}**: {', '.join(group.members)}" for group in matrix.groups if len(group.members) > 1]
     return "\n".join(lines).rstrip()
+
+
+def _markdown_table(headers: Sequence[str], cells: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(headers)} |"
+    yield "|---" * len(headers) + "|"
+    for row in cells:
+        escaped = (cell.replace("|", r"\|") for cell in row)
+        yield f"| {' | '.join(escaped)} |"
 
 
 def document(matrix: Matrix) -> dict[str, Any]:

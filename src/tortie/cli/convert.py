@@ -8,27 +8,21 @@ from tortie.cli import output
 from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, UnanswerableError, answer_lines, json_object
 from tortie.cli.manifests import read_manifests
+from tortie.cli.options import files_options, namespace_option
 from tortie.cli.yamltext import yaml_text
 from tortie.conversion import ConversionError, Meaning, endpoint_of_pod
 from tortie.conversion import convert as converted
 from tortie.model.codec import Document, InvalidResourceError, from_document, to_document
 from tortie.model.fieldvalues import suggestion
-from tortie.model.kinds import KINDS, Kind, ResourceKey, kind_of
+from tortie.model.kinds import KINDS, Kind, key_of
 from tortie.model.kubernetes import Pod
 from tortie.model.meta import Resource
 from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy
 
 
 @click.command()
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
-@click.option(
-    "-n", "--namespace", default="default", show_default=True, metavar="NS",
-    help="For namespaced resources that do not name theirs.",
-)  # fmt: skip
+@files_options()
+@namespace_option("For namespaced resources that do not name theirs.")
 @click.option(
     "-o", "--output", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True,
     help="YAML documents, or one JSON list.",
@@ -38,7 +32,7 @@ from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy
     is_flag=True,
     help="Convert objects from standard input, one a line in JSON, and answer each with a line.",
 )
-def convert(files: tuple[str, ...], recursive: bool, namespace: str, form: str, jsonl: bool) -> None:
+def convert(files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, jsonl: bool) -> None:
     """Show the Calico objects that Kubernetes objects mean.
 
     A NetworkPolicy is a NetworkPolicy of the tier default, a ClusterNetworkPolicy a GlobalNetworkPolicy of the tier kube-admin
@@ -84,8 +78,7 @@ def _meaning(resource: Resource) -> Meaning:
     endpoint = endpoint_of_pod(resource) if isinstance(resource, Pod) else None
     if endpoint is None:
         return converted(resource)
-    key = ResourceKey(kind_of(endpoint), endpoint.metadata.namespace, endpoint.metadata.name)
-    return Meaning({key: endpoint})
+    return Meaning({key_of(endpoint): endpoint})
 
 
 def _documents(means: Meaning) -> list[Document]:
@@ -104,8 +97,7 @@ def _document(resource: Resource) -> Document:
 
 def _without_revision(document: Document) -> Document:
     """To be applied, a document must not claim to be a change of a certain revision."""
-    metadata = {name: value for name, value in document["metadata"].items() if name != "resourceVersion"}
-    return {**document, "metadata": metadata}
+    return output.without_metadata(document, ("resourceVersion",))
 
 
 # --- JSON lines ------------------------------------------------------------------------------------------------------------

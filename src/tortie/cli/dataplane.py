@@ -6,10 +6,10 @@ import click
 
 from tortie.analysis.tuples import tuple_owners
 from tortie.cli import output
-from tortie.cli.clusters import files_or_store
+from tortie.cli.clusters import files_or_store, node_of
 from tortie.cli.errors import CommandError
+from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
-from tortie.model.meta import HostName
 from tortie.ruleset.group import RuleOwner, TupleOwners
 
 
@@ -22,11 +22,7 @@ def dataplane() -> None:
 @click.argument("set_name", metavar="SET")
 @click.argument("element", nargs=-1, required=True, metavar="ELEMENT")
 @click.option("--host", metavar="NAME", required=True, help="The name of the host's Node resource.")
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@files_options()
 @click.option(
     "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Lines to read, or one JSON list.",
@@ -51,11 +47,9 @@ def owner(
       tortie dataplane owner gi-_4kq2m3ab5c-SD4-allow "10.0.0.1 . tcp . 80" --host host1 -f manifests/
     """
     cluster, _ = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
-    if host not in cluster.nodes:
-        known = ", ".join(sorted(cluster.nodes)) or "none"
-        raise CommandError(f"there is no node {host!r}; known: {known}")
+    node = node_of(cluster, host)
     try:
-        found = tuple_owners(cluster.resources, HostName(host), set_name, " ".join(element))
+        found = tuple_owners(cluster.resources, node, set_name, " ".join(element))
     except ValueError as error:
         raise CommandError(str(error)) from error
     if not found:

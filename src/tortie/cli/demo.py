@@ -19,7 +19,8 @@ from tortie.lab.advanced import ADVANCED
 from tortie.lab.client import Lab
 from tortie.lab.demo import Demo, Probe
 from tortie.lab.errors import DemoError
-from tortie.lab.matrix import FAMILIES, Cell, Seen, expected
+from tortie.lab.families import FAMILIES
+from tortie.lab.matrix import Cell, Seen, expected
 from tortie.lab.runner import Runner, StepResult, failure_folder, running
 from tortie.lab.simple import SIMPLE
 from tortie.lab.stars import STARS

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import click
 
 from tortie.lab.demo import Demo
-from tortie.lab.matrix import FAMILIES, Cell, Seen, expected
+from tortie.lab.families import FAMILIES
+from tortie.lab.matrix import Cell, Seen, expected
 from tortie.lab.runner import StepResult
 
 _UNKNOWN = ("?", "yellow")

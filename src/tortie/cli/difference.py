@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+from tortie.cli.output import without_metadata
 from tortie.cli.writing import Change
 from tortie.cli.writing.reading import find
 from tortie.cli.yamltext import yaml_text
 from tortie.datastore.store import Put, Store
-from tortie.model.codec import Document, InvalidResourceError
+from tortie.model.codec import InvalidResourceError
 from tortie.model.kinds import parse_path
 from tortie.model.stored import from_storage
 
@@ -35,9 +36,4 @@ def _text(value: bytes) -> str:
         document = from_storage(value, 0)
     except InvalidResourceError:
         return "(it cannot be read)"
-    return yaml_text(_without_bookkeeping(document))
-
-
-def _without_bookkeeping(document: Document) -> Document:
-    metadata = {name: value for name, value in document["metadata"].items() if name not in _BOOKKEEPING}
-    return {**document, "metadata": metadata}
+    return yaml_text(without_metadata(document, _BOOKKEEPING))

@@ -7,7 +7,7 @@ there is a bug of ours, and keeps its traceback.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -24,6 +24,14 @@ class UnansweredError(CommandError):
     """A question that cannot be answered, asked of a command whose exit status 1 is an answer."""
 
     exit_code = 2
+
+
+def refuse_for(problems: Sequence[object]) -> None:
+    """Tell all *problems*, the last as a CommandError; nothing if there are none."""
+    for problem in problems[:-1]:
+        click.echo(f"Error: {problem}", err=True)
+    if problems:
+        raise CommandError(str(problems[-1]))
 
 
 @contextlib.contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import click
@@ -13,17 +11,14 @@ from tortie.analysis.near import NearMiss, near_misses
 from tortie.cli import output
 from tortie.cli.clusters import files_or_store
 from tortie.cli.decisions import decision_document, policy_document
-from tortie.cli.errors import CommandError, in_one_sentence
+from tortie.cli.errors import failures_are_no_answer
+from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
 from tortie.net import Protocol
-from tortie.verdict import Cluster, Verdict
+from tortie.verdict import Cluster, Decision, Verdict
 from tortie.verdict.refs import PolicyRef
 
 _DENIED = 1
-
-
-class _UnansweredError(CommandError):
-    exit_code = 2
 
 
 @click.command()
@@ -35,11 +30,7 @@ class _UnansweredError(CommandError):
     "--port", metavar="PROTOCOL[/PORT]", required=True,
     help="At what: tcp/443, udp/53, sctp/9999; icmp, icmp/8 with a type or icmp/8/0 with a code too; or a protocol's number.",
 )  # fmt: skip
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@files_options()
 @click.option(
     "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Lines to read, or JSON.",
@@ -69,7 +60,7 @@ def explain(
     """
     settings: Settings = ctx.obj
     question = _question(source, destination, port)
-    with _failures_are_no_verdict():
+    with failures_are_no_answer():
         found = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
     try:
         flow = Directory(found.cluster).flow(question)
@@ -84,16 +75,6 @@ def explain(
         explanation.print_text(verbose=verbose)
     if not verdict.allowed:
         ctx.exit(_DENIED)
-
-
-@contextlib.contextmanager
-def _failures_are_no_verdict() -> Iterator[None]:
-    """A cluster that cannot be read must not look as if it denied the connection."""
-    try:
-        with in_one_sentence():
-            yield
-    except CommandError as error:
-        raise _UnansweredError(str(error)) from error
 
 
 def _question(source: str, destination: str, port: str) -> Question:
@@ -154,14 +135,7 @@ class Explanation(NamedTuple):
         for host in verdict.hosts:
             click.echo(f"host {host.node}")
             for decision in host.decisions:
-                whose = f" of {decision.endpoint}" if decision.endpoint is not None else ""
-                answer = "allowed" if decision.allowed else "denied"
-                click.echo(f"  {decision.direction.lower()} {decision.stage}{whose}: {answer} by {decision.reason}")
-                if (pending := decision.pending) is not None:
-                    would = "allowed" if pending.allowed else "denied"
-                    click.echo(f"    with staged policies enforced: {would} by {pending.reason}")
-                for line in decision.lines() if verbose else ():
-                    click.echo(f"    {line}")
+                _print_decision(decision, verbose=verbose)
         if self.near:
             click.echo("nearly matched, but")
         for near in self.near:
@@ -170,6 +144,17 @@ class Explanation(NamedTuple):
             click.echo(
                 "This depends on an address that a pod does not have yet; it counts as one that is in no network."
             )
+
+
+def _print_decision(decision: Decision, *, verbose: bool) -> None:
+    whose = f" of {decision.endpoint}" if decision.endpoint is not None else ""
+    answer = "allowed" if decision.allowed else "denied"
+    click.echo(f"  {decision.direction.lower()} {decision.stage}{whose}: {answer} by {decision.reason}")
+    if (pending := decision.pending) is not None:
+        would = "allowed" if pending.allowed else "denied"
+        click.echo(f"    with staged policies enforced: {would} by {pending.reason}")
+    for line in decision.lines() if verbose else ():
+        click.echo(f"    {line}")
 
 
 def _near_document(near: NearMiss) -> dict[str, Any]:

@@ -25,10 +25,6 @@ class Form(NamedTuple):
     columns: tuple[str, ...] = ()
     """Of ``custom-columns``: each ``HEADER:PATH``, or ``HEADER`` of one of the kind's own columns."""
 
-    @property
-    def is_table(self) -> bool:
-        return self.name in ("ps", "wide", "custom-columns")
-
 
 class FormType(click.ParamType[Form]):
     """``-o``'s value."""

@@ -6,19 +6,14 @@ import click
 
 from tortie.analysis.hoststate import host_state
 from tortie.cli import output
-from tortie.cli.clusters import files_or_store
-from tortie.cli.errors import CommandError
+from tortie.cli.clusters import files_or_store, node_of
+from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
-from tortie.model.meta import HostName
 
 
 @click.command()
 @click.option("--host", metavar="NAME", required=True, help="The name of the host's Node resource.")
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@files_options()
 @click.option(
     "-o", "--output", "form", type=click.Choice(["json", "yaml"]), default="yaml", show_default=True,
     help="How to print it.",
@@ -42,10 +37,7 @@ def hoststate(
       tortie policy hoststate --host host1 -f manifests/ -o json
     """
     cluster, blocks = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
-    if host not in cluster.nodes:
-        known = ", ".join(sorted(cluster.nodes)) or "none"
-        raise CommandError(f"there is no node {host!r}; known: {known}")
-    state = host_state(HostName(host), cluster.resources, blocks)
+    state = host_state(node_of(cluster, host), cluster.resources, blocks)
     if form == "json":
         output.print_json(state)
     else:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +40,8 @@ def web_servers(hosts: Sequence[str], per_host: int) -> list[dict[str, Any]]:
 
 def create(store: Store, pods: Sequence[Mapping[str, Any]]) -> None:
     """Write *pods*, all of one namespace, and that too if it is missing; CommandError if one is there already."""
-    from tortie.cli.writing import Stamp, perform, plan_apply  # noqa: PLC0415
+    from tortie.cli.carrying_out import new_stamp  # noqa: PLC0415
+    from tortie.cli.writing import perform, plan_apply  # noqa: PLC0415
     from tortie.model.document import read  # noqa: PLC0415
     from tortie.model.kinds import NAMESPACE as NAMESPACE_KIND  # noqa: PLC0415
     from tortie.model.kinds import POD  # noqa: PLC0415
@@ -53,7 +52,7 @@ def create(store: Store, pods: Sequence[Mapping[str, Any]]) -> None:
         if result.errors:
             raise CommandError(str(result.errors[0]))
     resources = [resource for result in results for resource in result.resources]
-    stamp = Stamp(lambda: str(uuid.uuid4()), dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    stamp = new_stamp()
     there = {item.key for item in resources if store.list(item.key.path, limit=1).entries}
     if taken := sorted(f"{key.namespace}/{key.name}" for key in there if key.kind is POD):
         raise CommandError(f"there is a workload {taken[0]} already")

@@ -85,7 +85,7 @@ def _padded(row: list[str], widths: list[int]) -> Iterator[str]:
 
 
 def _cell(measured: Reachability, source: str, target: str, port: int) -> str:
-    from tortie.lab.meter import FAMILIES  # noqa: PLC0415
+    from tortie.lab.families import FAMILIES  # noqa: PLC0415
     from tortie.lab.reachability import Flow  # noqa: PLC0415
 
     if source == target:

@@ -12,6 +12,7 @@ import click
 from tortie.cli.errors import CommandError
 from tortie.cli.lab_name import find, lab_name, name_option
 from tortie.cli.lab_pods import NAMESPACE, create, pod
+from tortie.cli.options import labels_of
 from tortie.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,18 +48,8 @@ def run(
     if host and host not in (known := [item["name"] for item in find(settings, name).status()["hosts"]]):
         raise CommandError(f"there is no host {host!r} in lab {wanted}; there are {', '.join(known)}")
     with open_store(f"lab://{wanted}") as store:
-        create(store, [pod(namespace, workload, argv, labels=_labels(labels), host=host or "")])
+        create(store, [pod(namespace, workload, argv, labels=labels_of(labels), host=host or "")])
     click.echo(f"Workload {namespace}/{workload} created; its output: tortie lab logs {namespace}/{workload}")
-
-
-def _labels(texts: tuple[str, ...]) -> dict[str, str]:
-    labels = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.UsageError(f"{text!r} is not a label such as app=web")
-        labels[name] = value
-    return labels
 
 
 @click.command(name="exec")

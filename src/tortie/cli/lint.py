@@ -13,6 +13,7 @@ from tortie.cli import reports
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
 from tortie.cli.manifests import readings
+from tortie.cli.options import files_options, namespace_option
 from tortie.cli.reports import Found, Level, Report, StoredProblem, counted
 from tortie.cli.settings import Settings, datastore_options
 from tortie.cli.unmatched import stored_resources
@@ -22,15 +23,10 @@ from tortie.model.meta import Resource
 
 
 @click.command()
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="Look at the policies of a file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
-@click.option(
-    "-n", "--namespace", default="default", show_default=True, metavar="NS",
-    help="For namespaced resources of files that do not name theirs.",
-)  # fmt: skip
+@files_options(
+    help_text="Look at the policies of a file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated."
+)
+@namespace_option("For namespaced resources of files that do not name theirs.")
 @click.option(
     "--live", is_flag=True, help="Ask the datastore what exists; --datastore and --lab imply it, see `tortie --help`."
 )
@@ -41,7 +37,7 @@ from tortie.model.meta import Resource
 @datastore_options
 @click.pass_obj
 def lint(
-    settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str, live: bool, form: str,
+    settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, live: bool, form: str,
     datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Find policies whose selectors match nothing that exists, and say which label was probably meant.
@@ -63,7 +59,7 @@ def lint(
     if not (files or live or named.is_named):
         raise click.UsageError("what is to be looked at? Give -f FILE, or --live for the datastore")
     # Read before a lab is joined: inside it, /run and the like are the lab's.
-    results = [result for _, result in readings(files, recursive=recursive, namespace=namespace)]
+    results = list(readings(files, recursive=recursive, namespace=namespace))
     if files and not results:
         raise CommandError("there are no .yaml, .yml or .json files in what -f names")
     stored = _stored(named, policies_too=not files) if live or named.is_named else {}

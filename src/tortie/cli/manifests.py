@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tortie.cli.errors import CommandError
+from tortie.cli.errors import CommandError, refuse_for
 from tortie.cli.naming import DEFAULT_NAMESPACE
 from tortie.model.document import Prepare, Problem, ReadResource, ReadResult, read
 from tortie.model.kinds import ResourceKey
@@ -26,8 +26,7 @@ def read_manifests(
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
     or one resource stands there twice.
     """
-    found = readings(paths, recursive=recursive, namespace=namespace, prepare=prepare)
-    results = [result for _, result in found]
+    results = list(readings(paths, recursive=recursive, namespace=namespace, prepare=prepare))
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
     if not resources:
@@ -38,23 +37,28 @@ def read_manifests(
 
 def readings(
     paths: Iterable[str], *, recursive: bool, namespace: str | None = None, prepare: Prepare = lambda node: node
-) -> Iterator[tuple[str, ReadResult]]:
-    """The name of every file that *paths* mean, and what it holds; one that is not text holds an error."""
+) -> Iterator[ReadResult]:
+    """What every file that *paths* mean holds; one that is not text holds an error."""
     for source, content in _contents(paths, recursive=recursive):
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            yield source, ReadResult((), (_not_text(source, content, error.start),), ())
+            yield ReadResult((), (_not_text(source, content, error.start),), ())
         else:
             within = namespace or DEFAULT_NAMESPACE
-            yield source, read(text, source=source, default_namespace=within, prepare=prepare)
+            yield read(text, source=source, default_namespace=within, prepare=prepare)
 
 
 def text_of(path: str) -> tuple[str, str]:
     """The name and the text of one file, or of standard input; CommandError for what is not text."""
     source, content = ("<stdin>", sys.stdin.buffer.read()) if path == "-" else (path, Path(path).read_bytes())
+    return source, decoded(source, content)
+
+
+def decoded(source: str, content: bytes) -> str:
+    """The text of a file; CommandError for what is none."""
     try:
-        return source, content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CommandError(str(_not_text(source, content, error.start))) from error
 
@@ -85,11 +89,7 @@ def _files(path: Path, recursive: bool) -> Iterable[Path]:
 def _report(results: list[ReadResult]) -> None:
     for warning in (warning for result in results for warning in result.warnings):
         click.echo(f"Warning: {warning}", err=True)
-    errors = [error for result in results for error in result.errors]
-    if errors:
-        for error in errors[:-1]:
-            click.echo(f"Error: {error}", err=True)
-        raise CommandError(str(errors[-1]))
+    refuse_for([error for result in results for error in result.errors])
 
 
 def _refuse_repeats(resources: tuple[ReadResource, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,20 @@ import click
 
 from tortie.cli.carrying_out import Report, carry_out, new_stamp
 from tortie.cli.errors import CommandError
-from tortie.cli.naming import resource_keys
-from tortie.cli.options import dry_run_option, namespace_option, report_option, version_option
+from tortie.cli.naming import required_keys
+from tortie.cli.options import namespace_option, write_options
 from tortie.cli.patching import PatchError, json_patch, merge_patch, strategic_patch
-from tortie.cli.settings import Settings, datastore_options
-from tortie.cli.writing import plan_modify
+from tortie.cli.settings import Settings
+from tortie.cli.writing import Modification, plan_modify
 from tortie.model.checks.metadata import label_name_error, label_value_error
 from tortie.model.codec import Document
 from tortie.model.kinds import ResourceKey
+
+
+def _carry_out(settings: Settings, modifications: Mapping[ResourceKey, Modification], report: Report) -> None:
+    stamp = new_stamp()
+    carry_out(settings.connection(), lambda store: plan_modify(store, modifications, stamp), report)
+
 
 # --- patch -----------------------------------------------------------------------------------------------------------------
 
@@ -34,10 +40,7 @@ from tortie.model.kinds import ResourceKey
     help="Strategic merge patch, JSON merge patch (RFC 7396) or JSON patch (RFC 6902).",
 )  # fmt: skip
 @namespace_option("Of the resources named.")
-@report_option
-@dry_run_option
-@version_option
-@datastore_options
+@write_options
 @click.pass_obj
 def patch(
     settings: Settings, words: tuple[str, ...], text: str | None, patch_file: Path | None, patch_type: str,
@@ -58,22 +61,10 @@ def patch(
     """
     if (text is None) == (patch_file is None):
         raise click.UsageError("which patch? Give -p PATCH or --patch-file FILE")
-    keys = _named(words, namespace)
+    keys = required_keys(words, namespace)
     wanted = _parsed(patch_file.read_text(encoding="utf-8") if patch_file else text or "")
-    stamp = new_stamp()
     modifications = {key: _patching(key, patch_type, wanted) for key in keys}
-    carry_out(
-        settings.over(datastore, lab).connection(),
-        lambda store: plan_modify(store, modifications, stamp),
-        Report(form, dry_run, changed="patched"),
-    )
-
-
-def _named(words: tuple[str, ...], namespace: str | None) -> tuple[ResourceKey, ...]:
-    keys = resource_keys(words, namespace)
-    if not keys:
-        raise click.UsageError("which resource? Give KIND and NAME")
-    return keys
+    _carry_out(settings.over(datastore, lab), modifications, Report(form, dry_run, changed="patched"))
 
 
 def _parsed(text: str) -> Any:
@@ -90,7 +81,7 @@ def _parsed(text: str) -> Any:
         raise click.UsageError(f"the patch is neither JSON nor YAML: {error}") from error
 
 
-def _patching(key: ResourceKey, patch_type: str, wanted: Any) -> Callable[[Document], Document]:
+def _patching(key: ResourceKey, patch_type: str, wanted: Any) -> Modification:
     def apply(document: Document) -> Document:
         try:
             match patch_type:
@@ -119,10 +110,7 @@ def _patching(key: ResourceKey, patch_type: str, wanted: Any) -> Callable[[Docum
 )
 @click.option("--remove", is_flag=True, help="Remove the labels, which stand without a value; the same as LABEL-.")
 @namespace_option("Of the resources named.")
-@report_option
-@dry_run_option
-@version_option
-@datastore_options
+@write_options
 @click.pass_obj
 def label(
     settings: Settings, words: tuple[str, ...], overwrite: bool, remove: bool, namespace: str | None, form: str, dry_run: str,
@@ -138,14 +126,9 @@ def label(
       tortie label wep host1-k8s-web-eth0 -n shop canary-
     """
     named, wanted = _labels(words, remove=remove)
-    keys = _named(named, namespace)
-    stamp = new_stamp()
+    keys = required_keys(named, namespace)
     modifications = {key: _labelling(key, wanted, overwrite=overwrite) for key in keys}
-    carry_out(
-        settings.over(datastore, lab).connection(),
-        lambda store: plan_modify(store, modifications, stamp),
-        Report(form, dry_run, changed="labeled"),
-    )
+    _carry_out(settings.over(datastore, lab), modifications, Report(form, dry_run, changed="labeled"))
 
 
 def _labels(words: tuple[str, ...], *, remove: bool) -> tuple[tuple[str, ...], Mapping[str, str | None]]:
@@ -170,9 +153,7 @@ def _labels(words: tuple[str, ...], *, remove: bool) -> tuple[tuple[str, ...], M
     return named, wanted
 
 
-def _labelling(
-    key: ResourceKey, wanted: Mapping[str, str | None], *, overwrite: bool
-) -> Callable[[Document], Document]:
+def _labelling(key: ResourceKey, wanted: Mapping[str, str | None], *, overwrite: bool) -> Modification:
     def apply(document: Document) -> Document:
         labels = dict(document["metadata"].get("labels") or {})
         for name, value in wanted.items():

@@ -49,3 +49,11 @@ def resource_keys(words: tuple[str, ...], namespace: str | None) -> tuple[Resour
         pairs = [(words[0], name) for name in words[1:]] if words else []
     keys = (resource_key(resolve_kind(kind), namespace, name) for kind, name in pairs)
     return tuple(dict.fromkeys(keys))
+
+
+def required_keys(words: tuple[str, ...], namespace: str | None) -> tuple[ResourceKey, ...]:
+    """The same for a command that is about one resource at least; UsageError if there is none."""
+    keys = resource_keys(words, namespace)
+    if not keys:
+        raise click.UsageError("which resource? Give KIND and NAME")
+    return keys

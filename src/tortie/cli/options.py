@@ -1,18 +1,20 @@
-"""Options that the commands on resources share; quick to load."""
+"""Options that the commands on resources share, and how their values are read; quick to load."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+
+from tortie.cli.settings import datastore_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FILES_HELP = "A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated."
 
 
-def files_options(*, required: bool) -> Callable[[F], F]:
+def files_options(*, required: bool = False, help_text: str = _FILES_HELP) -> Callable[[F], F]:
     """``-f`` and ``-R``."""
 
     def give(command: F) -> F:
@@ -27,7 +29,7 @@ def files_options(*, required: bool) -> Callable[[F], F]:
             multiple=True,
             required=required,
             metavar="FILE|DIR|-",
-            help=_FILES_HELP,
+            help=help_text,
         )(command)
 
     return give
@@ -52,6 +54,22 @@ def dry_run_option(command: F) -> F:
         help="Write nothing; say what would be done, and show the difference. client: each resource beside what is stored in "
         "its place; server, and without a value: after all checks, and with what it means.",
     )(command)  # fmt: skip
+
+
+def labels_of(pairs: Iterable[str]) -> dict[str, str]:
+    """The labels that words such as ``role=web`` name; UsageError."""
+    labels = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{pair!r} is not a label; expected NAME=VALUE")
+        labels[name] = value
+    return labels
+
+
+def write_options(command: F) -> F:
+    """What all commands take that write resources, and report each."""
+    return report_option(dry_run_option(version_option(datastore_options(command))))
 
 
 def version_option(command: F) -> F:

@@ -15,6 +15,7 @@ from tortie.cli import connectivity_tables as tables
 from tortie.cli import output
 from tortie.cli.clusters import files_or_store
 from tortie.cli.errors import CommandError
+from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
 from tortie.verdict import Cluster
 
@@ -29,11 +30,7 @@ _FORMS: Mapping[str, Callable[[Matrix], None]] = {
 
 
 @click.command()
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@files_options()
 @click.option(
     "-o", "--output", "form", type=click.Choice(list(_FORMS)), default="table", show_default=True,
     help="A table, JSON, a graph for Graphviz, a picture, Markdown or a page.",

@@ -13,6 +13,7 @@ from tortie.analysis.reach.states import load
 from tortie.cli import output
 from tortie.cli.clusters import files_or_store, with_and_without
 from tortie.cli.errors import failures_are_no_answer
+from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
 
 _DIFFERS = 1
@@ -21,11 +22,10 @@ _TOLD = 6
 
 
 @click.command()
-@click.option(
-    "-f", "--filename", "files", multiple=True, required=True, metavar="FILE|DIR|-",
-    help="NEW, or first OLD and then NEW: each a file, a directory of .yaml, .yml and .json files, or - for standard input.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@files_options(
+    required=True,
+    help_text="NEW, or first OLD and then NEW: each a file, a directory of .yaml, .yml and .json files, or - for standard input.",
+)
 @click.option(
     "-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
     help="A table, or JSON with all names.",

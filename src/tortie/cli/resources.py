@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import click
 
-from tortie.cli.carrying_out import Plan, Report, carry_out, new_stamp
+from tortie.cli.carrying_out import Report, carry_out, new_stamp
 from tortie.cli.datastore import open_store
 from tortie.cli.difference import difference
-from tortie.cli.errors import CommandError, in_one_sentence
+from tortie.cli.errors import failures_are_no_answer
 from tortie.cli.manifests import read_manifests
 from tortie.cli.naming import resource_keys
-from tortie.cli.options import dry_run_option, files_options, namespace_option, report_option, version_option
+from tortie.cli.options import F, files_options, namespace_option, version_option, write_options
 from tortie.cli.settings import Settings, datastore_options
 from tortie.cli.unmatched import warn_of_unknown_labels
-from tortie.cli.writing import Existing, plan_apply, plan_comparison, plan_delete
+from tortie.cli.writing import Change, Existing, plan_apply, plan_comparison, plan_delete
 from tortie.datastore.store import Store
 from tortie.model.document import ReadResource
 
@@ -25,17 +25,16 @@ _NAMESPACE_HELP = "For namespaced resources that do not name theirs."
 # --- create, apply, replace ------------------------------------------------------------------------------------------------
 
 
+def _manifest_options(command: F) -> F:
+    command = click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)(write_options(command))
+    return files_options(required=True)(namespace_option(_NAMESPACE_HELP)(command))
+
+
 @click.command()
-@files_options(required=True)
-@namespace_option(_NAMESPACE_HELP)
+@_manifest_options
 @click.option(
     "--skip-exists", is_flag=True, help="Leave alone what is there already; otherwise nothing is created then."
 )
-@click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)
-@report_option
-@dry_run_option
-@version_option
-@datastore_options
 @click.pass_obj
 def create(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, skip_exists: bool, form: str,
@@ -52,19 +51,11 @@ def create(
     """
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     existing = Existing.SKIPPED if skip_exists else Existing.REFUSED
-    place = settings.over(datastore, lab).connection()
-    plan, warn = _plan(resources, existing, dry_run), _warning(resources)
-    carry_out(place, plan, Report(form, dry_run), create=True, is_repeatable=skip_exists, then=warn)
+    _store(resources, existing, settings.over(datastore, lab), Report(form, dry_run))
 
 
 @click.command()
-@files_options(required=True)
-@namespace_option(_NAMESPACE_HELP)
-@click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)
-@report_option
-@dry_run_option
-@version_option
-@datastore_options
+@_manifest_options
 @click.pass_obj
 def apply(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
@@ -97,19 +88,11 @@ def apply(
     """
     # Read before a lab is joined: inside it, /run and the like are the lab's.
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
-    place = settings.over(datastore, lab).connection()
-    plan, warn = _plan(resources, Existing.CHANGED, dry_run), _warning(resources)
-    carry_out(place, plan, Report(form, dry_run), create=True, is_repeatable=True, then=warn)
+    _store(resources, Existing.CHANGED, settings.over(datastore, lab), Report(form, dry_run))
 
 
 @click.command()
-@files_options(required=True)
-@namespace_option(_NAMESPACE_HELP)
-@click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)
-@report_option
-@dry_run_option
-@version_option
-@datastore_options
+@_manifest_options
 @click.pass_obj
 def replace(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
@@ -125,26 +108,28 @@ def replace(
       tortie get gnp allow-dns -o yaml | sed s/53/5353/ | tortie replace -f -
     """
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
-    place = settings.over(datastore, lab).connection()
-    plan, warn = _plan(resources, Existing.REQUIRED, dry_run), _warning(resources)
-    carry_out(place, plan, Report(form, dry_run, changed="replaced"), is_repeatable=True, then=warn)
+    _store(resources, Existing.REQUIRED, settings.over(datastore, lab), Report(form, dry_run, changed="replaced"))
 
 
-def _plan(resources: tuple[ReadResource, ...], existing: Existing, dry_run: str) -> Plan:
+def _store(resources: tuple[ReadResource, ...], existing: Existing, settings: Settings, report: Report) -> None:
     stamp = new_stamp()
-    if dry_run == "client":
-        return lambda store: plan_comparison(store, resources, stamp)
-    return lambda store: plan_apply(store, resources, stamp, existing)
+
+    def plan(store: Store) -> Sequence[Change]:
+        if report.dry_run == "client":
+            return plan_comparison(store, resources, stamp)
+        return plan_apply(store, resources, stamp, existing)
+
+    carry_out(
+        settings.connection(),
+        plan,
+        report,
+        create=existing is not Existing.REQUIRED,
+        is_repeatable=existing is not Existing.REFUSED,
+        then=lambda store: warn_of_unknown_labels(store, resources),
+    )
 
 
-def _warning(resources: tuple[ReadResource, ...]) -> Callable[[Store], None]:
-    return lambda store: warn_of_unknown_labels(store, resources)
-
-
-class UntoldError(CommandError):
-    """Whether there is a difference cannot be told: 1 would mean that there is one."""
-
-    exit_code = 2
+# --- diff ------------------------------------------------------------------------------------------------------------------
 
 
 @click.command()
@@ -170,13 +155,10 @@ def diff(
       tortie diff -f policy.yaml
       tortie diff -f manifests/ -R
     """
-    try:
-        with in_one_sentence():
-            resources = read_manifests(files, namespace=namespace, recursive=recursive)
-            with open_store(ctx.obj.over(datastore, lab).connection()) as store:
-                lines = list(difference(store, plan_apply(store, resources, new_stamp())))
-    except click.ClickException as error:
-        raise UntoldError(error.message) from error
+    with failures_are_no_answer():
+        resources = read_manifests(files, namespace=namespace, recursive=recursive)
+        with open_store(ctx.obj.over(datastore, lab).connection()) as store:
+            lines = list(difference(store, plan_apply(store, resources, new_stamp())))
     for line in lines:
         click.echo(line)
     ctx.exit(1 if lines else 0)
@@ -187,13 +169,10 @@ def diff(
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[KIND NAME...]")
-@files_options(required=False)
+@files_options()
 @namespace_option("Of the resources named, or of those in files that do not name theirs.")
 @click.option("-s", "--ignore-not-found", "--skip-not-exists", is_flag=True, help="Do not mind what does not exist.")
-@report_option
-@dry_run_option
-@version_option
-@datastore_options
+@write_options
 @click.pass_obj
 def delete(
     settings: Settings, words: tuple[str, ...], files: tuple[str, ...], recursive: bool, namespace: str | None,

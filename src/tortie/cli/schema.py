@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from tortie.cli import output
 from tortie.cli.reference.naming import UnknownNameError, find_one_kind, stem
@@ -66,6 +65,5 @@ def _all() -> dict[str, Schema]:
 def _write(folder: Path, files: dict[str, dict[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        text = msgspec.json.format(msgspec.json.encode(content), indent=2)
-        (folder / name).write_bytes(text + b"\n")
+        (folder / name).write_text(output.json_text(content) + "\n", encoding="utf-8")
         click.echo(folder / name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import click
 import msgspec
 
 from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, UnanswerableError, answer_lines
+from tortie.cli.options import labels_of
 from tortie.selectors import Selector, SelectorError, parse
 from tortie.selectors.impossible import why_impossible
 
@@ -50,7 +49,7 @@ def evaluate(text: str | None, labels: tuple[str, ...], jsonl: bool) -> None:
         raise click.UsageError("which selector? Give one, or --jsonl")
     parsed = _parsed(text)
     if labels:
-        click.echo("matches" if parsed.matches(_labels(labels)) else "does not match")
+        click.echo("matches" if parsed.matches(labels_of(labels)) else "does not match")
         return
     click.echo(f"canonical  {parsed.text}\nid         {parsed.id}")
     if why := why_impossible(parsed.node):
@@ -62,16 +61,6 @@ def _parsed(text: str) -> Selector:
         return parse(text)
     except SelectorError as error:
         raise CommandError(f"{error.reason}\n{error.caret()}") from error
-
-
-def _labels(pairs: Iterable[str]) -> dict[str, str]:
-    labels = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"{pair!r} is not a label; expected NAME=VALUE")
-        labels[name] = value
-    return labels
 
 
 # --- JSON lines ------------------------------------------------------------------------------------------------------------

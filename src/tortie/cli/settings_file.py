@@ -12,7 +12,8 @@ import click
 from msgspec import Struct
 
 from tortie.cli.calico_settings import CalicoAPIConfig, CalicoSettingError, choose
-from tortie.cli.errors import CommandError
+from tortie.cli.errors import CommandError, refuse_for
+from tortie.cli.manifests import decoded
 from tortie.cli.place import Said, parse_place
 from tortie.datastore.connection import TLS, EtcdAccess, StoreURLError
 from tortie.model.codec import InvalidResourceError, from_document
@@ -60,10 +61,7 @@ def read_settings(path: Path) -> Said:
 
 def _root(source: str, content: bytes) -> MappingNode:
     try:
-        roots = list(documents(content.decode("utf-8-sig")))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise CommandError(f"{source}:{line}: not UTF-8 text: byte 0x{content[error.start]:02x}") from error
+        roots = list(documents(decoded(source, content)))
     except YAMLSyntaxError as error:
         raise _failure(source, error.position, (), str(error)) from error
     if not roots or (isinstance(roots[0], ScalarNode) and not roots[0].text):
@@ -82,18 +80,11 @@ def _read(source: str, node: MappingNode, struct: type[S]) -> S:
     document = walk.struct(struct, node)
     for warning in walk.warnings:
         click.echo(f"Warning: {_sentence(source, warning)}", err=True)
-    if walk.errors:
-        _fail(source, walk.errors)
+    refuse_for([_sentence(source, error) for error in walk.errors])
     try:
         return from_document(document, struct)
     except InvalidResourceError as error:
         raise _failure(source, node.position, (), str(error)) from error
-
-
-def _fail(source: str, errors: list[Finding]) -> None:
-    for error in errors[:-1]:
-        click.echo(f"Error: {_sentence(source, error)}", err=True)
-    raise CommandError(_sentence(source, errors[-1]))
 
 
 def _sentence(source: str, finding: Finding) -> str:

@@ -16,24 +16,20 @@ from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, answer_lines, json_object
 from tortie.cli.manifests import readings
-from tortie.cli.options import version_option
+from tortie.cli.options import files_options, version_option
 from tortie.cli.reports import Found, Level, Report, counted
 from tortie.cli.settings import Settings, datastore_options
 from tortie.cli.unmatched import stored_resources, unknown_labels
 from tortie.conversion import ConversionError, convert
 from tortie.model.codec import encode_document
-from tortie.model.document import Problem, ReadResource, ReadResult, read
+from tortie.model.document import Problem, ReadResult, read
 from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
 
 
 @click.command()
 @click.argument("more_files", nargs=-1, metavar="[FILE]...")
-@click.option(
-    "-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-",
-    help="A file, a directory of .yaml, .yml and .json files, or - for standard input. May be repeated.",
-)  # fmt: skip
-@click.option("-R", "--recursive", is_flag=True, help="Read the directories in a directory too.")
+@files_options()
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option(
     "-o", "--output", "form", type=click.Choice(list(reports.FORMS)), default="text", show_default=True,
@@ -84,7 +80,7 @@ def validate(
     results = list(readings(names, recursive=recursive))
     if not results:
         raise CommandError("there are no .yaml, .yml or .json files in what -f names")
-    exist = _existing(named, (result for _, result in results)) if named.is_named else None
+    exist = _existing(named, results) if named.is_named else None
     report = _report(results, exist)
     reports.FORMS[form](report)
     if report.count(Level.ERROR) or (strict and report.found):
@@ -99,41 +95,37 @@ def _existing(named: Settings, results: Iterable[ReadResult]) -> Existing:
     return existing(resources.values())
 
 
-def _report(results: Collection[tuple[str, ReadResult]], exist: Existing | None) -> Report:
+def _report(results: Collection[ReadResult], exist: Existing | None) -> Report:
     found: list[Found] = []
     first: dict[ResourceKey, Problem] = {}
-    for source, result in results:
-        found += reports.in_order([*_found(result, source, exist), *_repeats(result, source, first)])
-    resources = sum(len(result.resources) for _, result in results)
+    for result in results:
+        found += reports.in_order([*_found(result, exist), *_repeats(result, first)])
+    resources = sum(len(result.resources) for result in results)
     scope = f"{counted(resources, 'valid resource')} in {counted(len(results), 'file')}"
     return Report(tuple(found), scope, resources)
 
 
-def _found(result: ReadResult, source: str, exist: Existing | None) -> Iterator[tuple[Level, Problem]]:
+def _found(result: ReadResult, exist: Existing | None) -> Iterator[tuple[Level, Problem]]:
     yield from ((Level.ERROR, problem) for problem in result.errors)
     yield from ((Level.WARNING, problem) for problem in result.warnings)
     for item in result.resources:
         try:
             convert(item.resource)
         except ConversionError as error:  # what `apply` would refuse
-            yield Level.ERROR, _of_whole(item, source, str(error))
+            yield Level.ERROR, item.problem((), str(error))
         if exist is not None:
             yield from ((Level.WARNING, problem) for problem in unknown_labels(item, exist))
 
 
-def _repeats(result: ReadResult, source: str, first: dict[ResourceKey, Problem]) -> Iterator[tuple[Level, Problem]]:
+def _repeats(result: ReadResult, first: dict[ResourceKey, Problem]) -> Iterator[tuple[Level, Problem]]:
     """Resources that stood somewhere before: fine in files that are never applied together."""
     for item in result.resources:
-        here = _of_whole(item, source, "")
+        here = item.problem((), "")
         before = first.setdefault(item.key, here)
         if before is not here:
             place = f"{before.source}:{before.position.line}"
             message = f"{item.key} is given twice; the first is at {place}, and they cannot be applied together"
             yield Level.WARNING, here._replace(message=message)
-
-
-def _of_whole(item: ReadResource, source: str, message: str) -> Problem:
-    return Problem(source, item.position, (), "", message)
 
 
 # --- JSON lines ------------------------------------------------------------------------------------------------------------
@@ -148,7 +140,7 @@ def _judgement(line: bytes, exist: Existing | None) -> Answer:
     # Read as written, so that a key given twice is seen; but YAML has no surrogate pairs, which JSON escapes may be.
     text = (encode_document(document) if b"\\u" in line else line).decode()
     text = _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    found = list(_found(read(text), "<stdin>", exist))
+    found = list(_found(read(text), exist))
     of_level = {level: [_as_json(problem) for other, problem in found if other is level] for level in Level}
     return {
         "valid": not of_level[Level.ERROR],

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from example_manifests import DATABASE_POLICY
 
 Tortie = Callable[..., Result]
 
-FILES = """
+FILES = (
+    """
 apiVersion: v1
 kind: Pod
 metadata: {name: web, namespace: shop, labels: {app: web}}
@@ -24,15 +26,9 @@ metadata: {name: db, namespace: shop, labels: {app: db}}
 spec: {nodeName: two, containers: [{name: main}]}
 status: {podIP: 10.0.0.2}
 ---
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: db, namespace: shop}
-spec:
-  podSelector: {matchLabels: {app: db}}
-  ingress:
-  - from: [{podSelector: {matchLabels: {app: web}}}]
-    ports: [{port: 5432}]
 """
+    + DATABASE_POLICY
+)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import Result
+from example_manifests import DATABASE_POLICY
 
 Tortie = Callable[..., Result]
 
@@ -39,15 +40,9 @@ kind: ConfigMap
 metadata: {name: left-aside, namespace: shop}
 data: {x: y}
 ---
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: db, namespace: shop}
-spec:
-  podSelector: {matchLabels: {app: db}}
-  ingress:
-  - from: [{podSelector: {matchLabels: {app: web}}}]
-    ports: [{port: 5432}]
----
+"""
+    + DATABASE_POLICY
+    + """---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: web, namespace: shop}
@@ -180,6 +175,6 @@ spec:
   profiles: [kns.shop]"""
             for number, name in enumerate(("web", "db"), 1)
         ),
-        FILES.split("---")[3],
+        DATABASE_POLICY,
     ]
 )

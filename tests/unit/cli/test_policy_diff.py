@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from example_manifests import DATABASE_POLICY as POLICY
 
 Tortie = Callable[..., Result]
 
@@ -19,16 +20,6 @@ spec: {{containers: [{{name: main}}]}}
 status: {{podIP: 10.0.0.{number}}}
 ---"""
 PODS = "".join(POD.format(name=name, number=number) for number, name in enumerate(("web", "db", "backup"), 1))
-POLICY = """
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: db, namespace: shop}
-spec:
-  podSelector: {matchLabels: {app: db}}
-  ingress:
-  - from: [{podSelector: {matchLabels: {app: web}}}]
-    ports: [{port: 5432}]
-"""
 NEW = POLICY.replace("app: web", "app: backup")
 TABLE = """\
     FROM          TO        WHAT       BECAUSE OF

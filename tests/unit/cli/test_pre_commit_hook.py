@@ -12,16 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import Result
+from example_manifests import GOOD, REGRETTED, WRONG
 
 Tortie = Callable[..., Result]
 
 ROOT = Path(__file__).parents[3]
-GOOD = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
-WRONG = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labls: {}}\n"
-REGRETTED = (
-    "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: x}\n"
-    "spec:\n  types: [Egress]\n  ingress: [{action: Allow}]\n"
-)
 
 
 @pytest.fixture

@@ -9,15 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from example_manifests import GOOD, REGRETTED, WRONG
 
 Tortie = Callable[..., Result]
-
-GOOD = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
-WRONG = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labls: {}}\n"
-REGRETTED = (
-    "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: x}\n"
-    "spec:\n  types: [Egress]\n  ingress: [{action: Allow}]\n"
-)
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ class Line:
     """A command line that is being typed."""
 
     def __init__(self, words: Sequence[str], current: str, shell: str) -> None:
-        self._current = current
         self._prefix = ""
         """Of the current word: what stands before the value that is completed."""
         self._given: dict[str, str] = {}

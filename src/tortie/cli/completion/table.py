@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tortie.cli.forms import FormType
+from tortie.cli.forms import PLAIN, FormType
 from tortie.cli.main import COMMANDS, LazyGroup, cli
 from tortie.cli.reference.naming import names
 from tortie.model.kinds import KINDS
@@ -18,7 +18,7 @@ _HEAD = '''\
 # fmt: off
 from __future__ import annotations
 '''
-_FORMS = ("ps", "wide", "json", "yaml", "name", "custom-columns=", "jsonpath=")
+_FORMS = (*PLAIN, "custom-columns=", "jsonpath=")
 FILES, KIND, RESOURCES, NAMESPACE, TEXT = "files", "kind", "resources", "namespace", "text"
 """What can stand for a value: names of files, of a kind, of a kind and its resources, of a namespace, or anything."""
 
