@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import CompactedError, Store
+from tortie.testing.clock import ManualClock
 from tortie.testing.etcd import EtcdCluster
 
 
@@ -39,23 +40,13 @@ class Backend(Protocol):
 NewBackend: TypeAlias = Callable[[], contextlib.AbstractContextManager[Backend]]
 
 
-class ManualClock:
-    era = "test"
-
-    def __init__(self) -> None:
-        self.reading = 1000.0
-
-    def now(self) -> float:
-        return self.reading
-
-
 class SQLiteBackend:
     too_large = (16 << 20) + 1
     ttl_s = 60.0
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
-        self._clock = ManualClock()
+        self._clock = ManualClock(reading=1000.0)
 
     def open(self) -> Store:
         return SQLiteStore.open(self._path, clock=self._clock, poll_s=0.01)

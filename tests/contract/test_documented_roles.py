@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tortie.agent.daemon import PREFIXES
+from tortie.agent.intake import PREFIXES
 from tortie.datastore.store import Delete, Put, UnauthorizedError
 from tortie.datastore.syncer import Batch, sync
 from tortie.model.updates import InSync, Update

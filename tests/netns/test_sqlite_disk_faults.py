@@ -14,6 +14,7 @@ from isolation import isolated
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import Changes, Entry, Put, PutEvent, StoreError, UnavailableError
 from tortie.lab.namespaces import CLONE_NEWNS, MS_PRIVATE, MS_REC, mount, unshare
+from tortie.testing.clock import ManualClock
 
 MS_RDONLY = 0x1  # <sys/mount.h>
 MS_REMOUNT = 0x20
@@ -27,14 +28,6 @@ def disk(folder: Path) -> Path:
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("tmpfs", folder, "tmpfs", data=SIZE)
     return folder / "tortie.db"
-
-
-class Clock:
-    era = "test"
-    reading = 0.0
-
-    def now(self) -> float:
-        return self.reading
 
 
 def content(store: SQLiteStore) -> dict[str, Entry]:
@@ -88,7 +81,7 @@ def test_a_batch_that_the_disk_has_no_room_for_is_not_half_there(tmp_path: Path)
 @isolated
 def test_a_full_disk_does_not_keep_readers_out(tmp_path: Path) -> None:
     """Though a lease is over, which nobody can write down; a later reader ends it."""
-    clock = Clock()
+    clock = ManualClock()
     path = disk(tmp_path)
     with SQLiteStore.open(path, clock=clock, poll_s=0.01) as store:
         held = store.apply("/held", bytes(5000), lease=store.lease(60).id)

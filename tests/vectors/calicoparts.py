@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from tortie.model.codec import Document
 from tortie.model.kinds import KINDS
+from tortie.model.meta import CALICO
 from tortie.model.scalars import format_duration
 
-Document: TypeAlias = dict[str, Any]
 Holder: TypeAlias = Callable[[Any], Document]
-
-CALICO = "projectcalico.org/v3"
 
 
 def _object(kind: str, spec: object, name: str = "test") -> Document:

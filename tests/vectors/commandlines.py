@@ -51,10 +51,8 @@ class Session:
     # --- running -------------------------------------------------------------------------------------------------------
 
     def _run(self, step: Mapping[str, Any]) -> Printed:
-        environment = {"FILE": ""}
-        if "file" in step:
-            environment["FILE"] = str(self._write("file", step["file"], step.get("format", "yaml")))
-        words = [word.replace("$FILE", environment["FILE"]) for word in shlex.split(self._text(step["args"]))]
+        file = self._write("file", step["file"], step.get("format", "yaml")) if "file" in step else ""
+        words = [word.replace("$FILE", str(file)) for word in shlex.split(self._text(step["args"]))]
         stdin = ""
         if "input" in step:
             name = self._write("input", step["input"], step.get("format", "yaml"))

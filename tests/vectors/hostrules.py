@@ -111,12 +111,14 @@ def tiers(given: list[Mapping[str, Any]], prefix: str) -> tuple[tuple[TierPolici
 
 def members(name: str, given: list[str]) -> tuple[IPSetId, frozenset[Member]]:
     """A set: of named ports if its members are ``address,protocol:port``."""
-    if not any("," in text for text in given):
-        return IPSetId(f"s:{name}"), frozenset(_nets(given))
-    return IPSetId(f"n:{name}"), frozenset(map(_address_port, given))
+    kind = "n" if any("," in text for text in given) else "s"
+    return IPSetId(f"{kind}:{name}"), frozenset(map(member, given))
 
 
-def _address_port(text: str) -> AddressPort:
-    network, _, rest = text.partition(",")
+def member(text: str) -> Member:
+    """A network, or ``address,protocol:port``, in which the address may be a network of one."""
+    network, comma, rest = text.partition(",")
+    if not comma:
+        return Network.parse(network, strict=False)
     protocol, _, port = rest.partition(":")
     return AddressPort(Address.parse(network.partition("/")[0]), Protocol.parse(protocol), int(port))

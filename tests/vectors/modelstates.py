@@ -10,15 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from tortie.model.blocks import BlockOwners, decode_owners
-from tortie.model.codec import encode_document, from_document
-from tortie.model.kinds import KINDS, ResourceKey, kind_of
-from tortie.model.meta import Resource
+from tortie.model.codec import Document, encode_document, from_document
+from tortie.model.kinds import ENDPOINT_SLICE, ResourceKey, key_of, kind_with_header
+from tortie.model.meta import CALICO, Resource
 from tortie.net import Network
 
-Document: TypeAlias = dict[str, Any]
 State: TypeAlias = dict[ResourceKey | Network, Resource | BlockOwners]
 
-CALICO, DISCOVERY = "projectcalico.org/v3", "discovery.k8s.io/v1"
 NAMESPACE = "default"
 """Of workload endpoints, which have none in this form."""
 
@@ -36,7 +34,7 @@ def state(datastore: list[Document]) -> State:
             identity = part["kind"], part["metadata"]["name"]
             documents[identity] = _merged(documents.get(identity, {}), part)
     resources = [_resource(document) for document in documents.values()]
-    return {ResourceKey(kind_of(r), r.metadata.namespace, r.metadata.name): r for r in resources} | blocks
+    return {key_of(resource): resource for resource in resources} | blocks
 
 
 def endpoint_name(key: Document) -> str:
@@ -47,7 +45,8 @@ def endpoint_name(key: Document) -> str:
 
 
 def _resource(document: Document) -> Resource:
-    kind = next(k for k in KINDS if (k.name, k.api_version) == (document["kind"], document["apiVersion"]))
+    kind = kind_with_header(document["apiVersion"], document["kind"])
+    assert kind is not None
     return from_document(document, kind.struct)
 
 
@@ -184,7 +183,7 @@ def _endpoint_slice(key: Document, value: Document) -> Document:
     labels = value["ObjectMeta"]["Labels"]
     metadata = {"name": key["Name"], "namespace": key["Namespace"], "labels": labels}
     return {
-        "apiVersion": DISCOVERY, "kind": "EndpointSlice", "metadata": metadata, "addressType": "IPv4",
+        "apiVersion": ENDPOINT_SLICE.api_version, "kind": ENDPOINT_SLICE.name, "metadata": metadata, "addressType": "IPv4",
         "endpoints": endpoints, "ports": ports,
     }  # fmt: skip
 

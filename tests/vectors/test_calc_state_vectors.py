@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hostrules import member
 from modelstates import NAMESPACE, State, endpoint_name, state
 from vectortables import Case, Judge, NotApplicable, cases, expect
 
 from tortie.calc import Calculation, HostState, apply
-from tortie.calc.hoststate import AddressPort, EndpointId, Member, PolicyId, RouteType, RouteUpdate, TierPolicies
+from tortie.calc.hoststate import EndpointId, Member, PolicyId, RouteType, RouteUpdate, TierPolicies
 from tortie.model.blocks import BlockOwners
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import HostName, Resource
 from tortie.model.updates import OwnersUpdate, ResourceUpdate
-from tortie.net import Address, Network, Protocol
+from tortie.net import Address, Network
 from tortie.selectors import parse
 
 _TUNNELS = ({RouteType.LOCAL_TUNNEL}, {RouteType.REMOTE_TUNNEL})
@@ -99,15 +100,7 @@ def _set_id(wanted: Case) -> str:
 
 
 def _members(texts: Iterable[str]) -> frozenset[Member]:
-    return frozenset(_member(text) for text in texts)
-
-
-def _member(text: str) -> Member:
-    address, comma, rest = text.partition(",")
-    if not comma:
-        return Network.parse(address)
-    protocol, _, port = rest.partition(":")
-    return AddressPort(Address.parse(address), Protocol.parse(protocol), int(port))
+    return frozenset(map(member, texts))
 
 
 def _endpoints(found: HostState) -> Mapping[str, object]:

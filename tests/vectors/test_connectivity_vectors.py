@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from vectortables import Case, Judge, Mismatch
-from verdictform import State, states
+from verdictform import FILES, State, states
 
 from tortie.analysis.cluster import cluster_of
 from tortie.analysis.ends import EPHEMERAL_PORT, Directory
@@ -70,6 +70,6 @@ def judge(case: Case) -> None:
                 )
 
 
-@pytest.mark.parametrize("file", ["k8s_verdicts.json", "calico_verdicts.json", "cnp.json", "demos.json"])
+@pytest.mark.parametrize("file", FILES)
 def test_every_query_is_answered_by_the_whole_matrix(run_table: Callable[[str, Judge], None], file: str) -> None:
     run_table(file, judge)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vectortables import Case, Judge, Mismatch, expect
+from vectortables import Case, Judge, Mismatch, comparable, expect
 
 from tortie.cli.writing import Stamp, perform, plan_apply
 from tortie.datastore.sqlite import SQLiteStore
@@ -27,7 +27,7 @@ def judge(case: Case) -> None:
         written = {key: value for key, value in _content(store).items() if before.get(key) != value}
     expect(sorted(written), sorted(case["keys"]), "keys")
     for key, value in case["keys"].items():
-        expect(_comparable(written[key]), _comparable(value), key)
+        expect(comparable(written[key]), comparable(value), key)
 
 
 def _read(text: str) -> tuple[ReadResource, ...]:
@@ -50,14 +50,6 @@ def _tiers(found: Any) -> Iterator[str]:
     for item in found.get("items") or [found]:
         if "Policy" in item["kind"] and (tier := (item.get("spec") or {}).get("tier")) and tier != "default":
             yield tier
-
-
-def _comparable(value: Any) -> Any:
-    """A value without what is new each time."""
-    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        return value
-    metadata = {name: of for name, of in value["metadata"].items() if name not in ("uid", "creationTimestamp")}
-    return {**value, "metadata": metadata}
 
 
 def test_what_is_stored_is_what_calico_stores(run_table: Callable[[str, Judge], None]) -> None:

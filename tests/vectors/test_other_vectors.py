@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import differences
+import verdictform
 from vectortables import PROPERTY, Case, NotApplicable, judged
 
 JUDGED = (
@@ -16,10 +17,7 @@ JUDGED = (
     "conversion.json",
     "yaml.json",
     "calc_states.json",
-    "k8s_verdicts.json",
-    "calico_verdicts.json",
-    "cnp.json",
-    "demos.json",
+    *verdictform.FILES,
     "calicoctl.json",
     "etcd.json",
 )

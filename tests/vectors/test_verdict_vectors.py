@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from vectortables import Case, Judge, Mismatch
-from verdictform import State, states
+from verdictform import FILES, State, states
 
 from tortie.analysis.cluster import cluster_of
 from tortie.analysis.ends import Directory
@@ -65,7 +65,7 @@ def _compare(state: State, answers: Sequence[bool], who: str) -> None:
         raise Mismatch(f"{who}: {len(wrong)} of {len(answers)} answers are wrong, the first: {wrong[0]}")
 
 
-@pytest.mark.parametrize("file", ["k8s_verdicts.json", "calico_verdicts.json", "cnp.json", "demos.json"])
+@pytest.mark.parametrize("file", FILES)
 def test_every_query_gets_its_answer_from_oracle_and_rulesets(
     run_table: Callable[[str, Judge], None], file: str
 ) -> None:

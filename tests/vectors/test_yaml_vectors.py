@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from vectortables import Case, Judge, expect, expect_refusal
+from vectortables import Case, Judge, comparable, expect, expect_refusal
 
 from tortie.model.defaults import for_storage
 from tortie.model.document import ReadResource, read
@@ -18,17 +18,11 @@ def judge(case: Case) -> None:
     if case["accepted"]:
         found = {item.key.path: _stored(item) for item in result.resources}
         expect(sorted(found), sorted(case["keys"]), "keys")
-        expect(found, {key: _comparable(value) for key, value in case["keys"].items()}, "values")
+        expect(found, {key: comparable(value) for key, value in case["keys"].items()}, "values")
 
 
 def _stored(item: ReadResource) -> Any:
-    return _comparable(json.loads(for_storage(item.document, uid="", creation_timestamp="")))
-
-
-def _comparable(value: Any) -> Any:
-    """A value without what is new each time."""
-    metadata = {name: of for name, of in value["metadata"].items() if name not in ("uid", "creationTimestamp")}
-    return {**value, "metadata": metadata}
+    return comparable(json.loads(for_storage(item.document, uid="", creation_timestamp="")))
 
 
 def test_texts_are_read_as_the_vectors_say(run_table: Callable[[str, Judge], None]) -> None:

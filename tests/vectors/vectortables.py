@@ -10,8 +10,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+T = TypeVar("T")
 Case: TypeAlias = dict[str, Any]
 Judge: TypeAlias = Callable[[Case], None]
 """Returns if the case passes; Mismatch says what differs, NotApplicable why it is not asked."""
@@ -96,6 +97,25 @@ def expect(found: object, wanted: object, what: str = "") -> None:
     """Mismatch unless *found* equals *wanted*."""
     if found != wanted:
         raise Mismatch(f"{what + ': ' if what else ''}expected {wanted!r}, found {found!r}")
+
+
+def attempted(make: Callable[[], T], *, accepted: bool) -> T | None:
+    """What *make* returns, None for its ValueError; Mismatch unless it is *accepted* or refused as wanted."""
+    try:
+        made = make()
+    except ValueError as error:
+        expect_refusal(True, not accepted, [error])
+        return None
+    expect_refusal(False, not accepted)
+    return made
+
+
+def comparable(value: Any) -> Any:
+    """A stored value without what is new each time."""
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return value
+    metadata = {name: of for name, of in value["metadata"].items() if name not in ("uid", "creationTimestamp")}
+    return {**value, "metadata": metadata}
 
 
 def expect_refusal(refused: bool, wanted: bool, why: Iterable[object] = ()) -> None:

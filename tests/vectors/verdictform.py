@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from tortie.model.codec import Document
 
+FILES = ("k8s_verdicts.json", "calico_verdicts.json", "cnp.json", "demos.json")
+"""The files whose cases have this form."""
+
 
 class State(NamedTuple):
     """One state of a case, and what is asked of it."""

@@ -13,21 +13,21 @@ import msgspec
 
 from tortie.conversion.errors import ConversionError
 from tortie.conversion.label_selector import namespace_selector, pod_selector
-from tortie.conversion.names import derived_name
-from tortie.conversion.ports import merged_ports
-from tortie.conversion.uid import derived_uid
+from tortie.conversion.names import derived_metadata
+from tortie.conversion.networks import network
+from tortie.conversion.ports import merged_by_protocol
 from tortie.model.kubernetes import LabelSelector
 from tortie.model.kubernetes_cluster_policy import (
     ClusterNetworkPolicy,
     ClusterNetworkPolicyEgressPeer,
-    ClusterNetworkPolicyEgressRule,
-    ClusterNetworkPolicyIngressPeer,
     ClusterNetworkPolicyIngressRule,
+    ClusterNetworkPolicyPeer,
     ClusterNetworkPolicyPorts,
     ClusterNetworkPolicyProtocol,
+    ClusterNetworkPolicyRule,
     NamespacedPod,
+    peers_of,
 )
-from tortie.model.meta import ObjectMeta
 from tortie.model.policy import (
     Action,
     Direction,
@@ -37,7 +37,7 @@ from tortie.model.policy import (
     Rule,
     RuleMetadata,
 )
-from tortie.net import SCTP, TCP, UDP, Network, Port, Protocol
+from tortie.net import SCTP, TCP, UDP, Port, Protocol
 
 TIERS: Mapping[str, str] = {"Admin": "kube-admin", "Baseline": "kube-baseline"}
 """Calico's tier for each of Kubernetes'."""
@@ -65,21 +65,16 @@ def cluster_network_policy(source: ClusterNetworkPolicy) -> ClusterConversion:
         return ClusterConversion(None, (f"spec.tier: {spec.tier!r} is not one of {', '.join(TIERS)}",))
     errors: list[str] = []
     pods, namespaces = _subject(source)
-    ingress, egress = tuple(_ingress(spec.ingress, errors)), tuple(_egress(spec.egress, errors))
     policy = GlobalNetworkPolicy(
-        metadata=ObjectMeta(
-            name=derived_name(f"kcnp.{spec.tier.lower()}.", source.metadata.name),
-            uid=derived_uid(source.metadata.uid),
-            creation_timestamp=source.metadata.creation_timestamp,
-        ),
+        metadata=derived_metadata(f"kcnp.{spec.tier.lower()}.", source.metadata),
         spec=GlobalNetworkPolicySpec(
             tier=TIERS[spec.tier],
             order=float(spec.priority),
             selector=pods,
             namespace_selector=namespaces,
             types=_types(bool(spec.ingress), bool(spec.egress)),
-            ingress=ingress,
-            egress=egress,
+            ingress=tuple(_rules(spec.ingress, "spec.ingress", errors)),
+            egress=tuple(_rules(spec.egress, "spec.egress", errors)),
         ),
     )
     return ClusterConversion(policy, tuple(errors))
@@ -111,52 +106,34 @@ def _pods(namespaces: LabelSelector | None, pods: NamespacedPod | None) -> tuple
 # --- rules -----------------------------------------------------------------------------------------------------------------
 
 
-def _ingress(rules: Iterable[ClusterNetworkPolicyIngressRule], errors: list[str]) -> Iterator[Rule]:
+def _rules(rules: Iterable[ClusterNetworkPolicyRule], place: str, errors: list[str]) -> Iterator[Rule]:
     for index, rule in enumerate(rules):
         try:
-            ends = [_peer(peer) for peer in _some(rule.from_)]
-            ports = _ports_by_protocol(rule.protocols)
+            yield from _meant(rule)
         except ConversionError as error:
-            yield from _closed(rule, f"spec.ingress[{index}]", error, errors)
-            continue
-        for protocol, numbers in ports.items():
-            for end in ends:
-                yield _rule(rule, protocol, source=end, destination=EntityRule(ports=numbers))
+            yield from _closed(rule, f"{place}[{index}]", error, errors)
 
 
-def _egress(rules: Iterable[ClusterNetworkPolicyEgressRule], errors: list[str]) -> Iterator[Rule]:
-    for index, rule in enumerate(rules):
-        try:
-            ends = [_peer(peer) for peer in _some(rule.to)]
-            ports = _ports_by_protocol(rule.protocols)
-        except ConversionError as error:
-            yield from _closed(rule, f"spec.egress[{index}]", error, errors)
-            continue
-        for protocol, numbers in ports.items():
-            for end in ends:
-                yield _rule(
-                    rule, protocol, source=EntityRule(), destination=msgspec.structs.replace(end, ports=numbers)
-                )
+def _meant(rule: ClusterNetworkPolicyRule) -> list[Rule]:
+    """All that one rule means, or ConversionError."""
+    if not peers_of(rule):
+        raise ConversionError("there is no peer; expected at least one")
+    ends = [_peer(peer) for peer in peers_of(rule)]
+    ports = merged_by_protocol(map(_port_of, rule.protocols)) or {None: ()}
+    return [_rule(rule, end, protocol, numbers) for protocol, numbers in ports.items() for end in ends]
 
 
-def _rule(
-    rule: ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule,
-    protocol: Protocol | None,
-    *,
-    source: EntityRule,
-    destination: EntityRule,
-) -> Rule:
+def _rule(rule: ClusterNetworkPolicyRule, peer: EntityRule, protocol: Protocol | None, ports: tuple[Port, ...]) -> Rule:
+    if isinstance(rule, ClusterNetworkPolicyIngressRule):
+        source, destination = peer, EntityRule(ports=ports)
+    else:
+        source, destination = EntityRule(), msgspec.structs.replace(peer, ports=ports)
     metadata = RuleMetadata(annotations={"name": rule.name}) if rule.name else None
     action = _ACTIONS[rule.action]
     return Rule(action=action, protocol=protocol, source=source, destination=destination, metadata=metadata)
 
 
-def _closed(
-    rule: ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule,
-    place: str,
-    error: ConversionError,
-    errors: list[str],
-) -> Iterator[Rule]:
+def _closed(rule: ClusterNetworkPolicyRule, place: str, error: ConversionError, errors: list[str]) -> Iterator[Rule]:
     """What stands for a rule that cannot be read."""
     if rule.action == "Accept":
         errors.append(f"{place} is left out, and accepts nothing: {error}")
@@ -167,16 +144,8 @@ def _closed(
 
 # --- peers and ports -------------------------------------------------------------------------------------------------------
 
-_Peer = ClusterNetworkPolicyIngressPeer | ClusterNetworkPolicyEgressPeer
 
-
-def _some(peers: tuple[_Peer, ...]) -> tuple[_Peer, ...]:
-    if not peers:
-        raise ConversionError("there is no peer; expected at least one")
-    return peers
-
-
-def _peer(peer: _Peer) -> EntityRule:
+def _peer(peer: ClusterNetworkPolicyPeer) -> EntityRule:
     given = [peer.namespaces, peer.pods]
     networks: tuple[str, ...] = ()
     if isinstance(peer, ClusterNetworkPolicyEgressPeer):
@@ -186,7 +155,7 @@ def _peer(peer: _Peer) -> EntityRule:
     if sum(value is not None for value in given) + bool(networks) != 1:
         raise ConversionError("expected exactly one field in a peer, and one that is known")
     if networks:
-        return EntityRule(nets=tuple(_network(text) for text in networks))
+        return EntityRule(nets=tuple(network(text, "networks") for text in networks))
     # Namespaces alone select all that they hold; Calico does not say "pods" here, so neither do we.
     if peer.pods is None:
         return EntityRule(namespace_selector=namespace_selector(peer.namespaces))
@@ -194,53 +163,24 @@ def _peer(peer: _Peer) -> EntityRule:
     return EntityRule(selector=selector, namespace_selector=namespaces)
 
 
-def _network(text: str) -> Network:
-    if "/" not in text:
-        raise ConversionError(f"networks: {text!r} has no prefix length; expected a network such as 10.0.0.0/8")
-    try:
-        return Network.parse(text, strict=False)
-    except ValueError as error:
-        raise ConversionError(f"networks: {error}") from error
-
-
-def _ports_by_protocol(
-    protocols: Iterable[ClusterNetworkPolicyProtocol],
-) -> Mapping[Protocol | None, tuple[Port, ...]]:
-    """Ports for each protocol, by its name's order; names of ports come first and have none, for pods give them theirs."""
-    found: dict[Protocol | None, list[Port] | None] = {}
-    for item in protocols:
-        for protocol, port in _ports(item):
-            listed = found.setdefault(protocol, [])
-            if port is None:
-                found[protocol] = None
-            elif listed is not None:
-                listed.append(port)
-    if not found:
-        return {None: ()}
-    ordered = sorted(found, key=lambda protocol: "" if protocol is None else str(protocol))
-    return {protocol: merged_ports(found[protocol] or ()) for protocol in ordered}
-
-
-def _ports(item: ClusterNetworkPolicyProtocol) -> Iterator[tuple[Protocol | None, Port | None]]:
-    """The port of one item, its protocol before it; None for every port."""
+def _port_of(item: ClusterNetworkPolicyProtocol) -> tuple[Protocol | None, Port | None]:
+    """The protocol and port of one item: no protocol for a port's name, which pods give theirs, and no port for all of them."""
     given = [(protocol, ports) for protocol, ports in ((TCP, item.tcp), (UDP, item.udp), (SCTP, item.sctp)) if ports]
     if len(given) + bool(item.destination_named_port) != 1:
         raise ConversionError("protocols: expected exactly one of tcp, udp, sctp and destinationNamedPort")
     if item.destination_named_port:
-        yield None, Port(name=item.destination_named_port)
-    for protocol, ports in given:
-        yield protocol, _port(ports)
+        return None, Port(name=item.destination_named_port)
+    ((protocol, ports),) = given
+    return protocol, _port(ports)
 
 
 def _port(ports: ClusterNetworkPolicyPorts) -> Port | None:
     port = ports.destination_port
     if port is None:
         return None
+    if (port.range is None) == (port.number == 0):
+        raise ConversionError("destinationPort: expected exactly one of number and range")
     try:
-        if (port.range is None) == (port.number == 0):
-            raise ConversionError("destinationPort: expected exactly one of number and range")
         return Port(port.number) if port.range is None else Port(port.range.start, port.range.end)
-    except ConversionError:
-        raise
     except ValueError as error:
         raise ConversionError(f"destinationPort: {error}") from error

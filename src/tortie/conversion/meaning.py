@@ -10,7 +10,7 @@ from tortie.conversion.namespace import namespace
 from tortie.conversion.policy import network_policy
 from tortie.conversion.service_account import service_account
 from tortie.model import kubernetes
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kinds import ResourceKey, key_of
 from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicy
 from tortie.model.meta import Resource
 
@@ -51,5 +51,4 @@ def meaning(resource: Resource) -> Mapping[ResourceKey, Resource]:
 
 
 def _keyed(resource: Resource) -> Mapping[ResourceKey, Resource]:
-    metadata = resource.metadata
-    return {ResourceKey(kind_of(resource), metadata.namespace, metadata.name): resource}
+    return {key_of(resource): resource}

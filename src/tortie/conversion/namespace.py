@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tortie.conversion.uid import derived_uid
+from tortie.conversion.names import derived_metadata
 from tortie.model import kubernetes
-from tortie.model.meta import ObjectMeta
 from tortie.model.policy import Action, Profile, ProfileSpec, Rule
 
 LABEL_PREFIX = "pcns."
@@ -14,16 +13,15 @@ _ALLOW_ALL = (Rule(action=Action.ALLOW),)
 
 
 def namespace(source: kubernetes.Namespace) -> Profile:
-    """The profile ``kns.<name>``: gives its pods the namespace's labels, and allows what no policy governs."""
+    """The profile ``kns.<name>``: gives its pods the namespace's labels, and allows what no policy governs.
+
+    ConversionError for a name that is too long.
+    """
     name = source.metadata.name
     # The API server gives every namespace the first one, and policies rely on it; without an API server nobody else does.
     labels = {"kubernetes.io/metadata.name": name, **source.metadata.labels, "projectcalico.org/name": name}
     return Profile(
-        metadata=ObjectMeta(
-            name=f"kns.{name}",
-            uid=derived_uid(source.metadata.uid),
-            creation_timestamp=source.metadata.creation_timestamp,
-        ),
+        metadata=derived_metadata("kns.", source.metadata),
         spec=ProfileSpec(
             ingress=_ALLOW_ALL,
             egress=_ALLOW_ALL,

@@ -12,7 +12,7 @@ from tortie.conversion.qos import qos_controls
 from tortie.conversion.uid import derived_uid
 from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointPort, WorkloadEndpointSpec, endpoint_name
 from tortie.model.kubernetes import ContainerPort, Pod
-from tortie.model.meta import HostName, ObjectMeta
+from tortie.model.meta import NAMESPACE_LABEL, ORCHESTRATOR_LABEL, HostName, ObjectMeta
 from tortie.net import MAC, Address, Network, Protocol
 
 ORCHESTRATOR = "k8s"
@@ -40,8 +40,8 @@ def pod_labels(pod: Pod) -> Mapping[str, str]:
     labels = {
         key: value for key, value in sorted(pod.metadata.labels.items()) if not key.startswith(_RESERVED_PREFIXES)
     }
-    labels["projectcalico.org/namespace"] = pod.metadata.namespace
-    labels["projectcalico.org/orchestrator"] = ORCHESTRATOR
+    labels[NAMESPACE_LABEL] = pod.metadata.namespace
+    labels[ORCHESTRATOR_LABEL] = ORCHESTRATOR
     account = pod.spec.service_account_name
     # Longer names are no label values; the account of those is known from the spec only.
     if 0 < len(account) < _MAX_LABEL_VALUE:
@@ -106,12 +106,12 @@ def endpoint_of_pod(pod: Pod) -> WorkloadEndpoint | None:
 def _addresses(pod: Pod) -> Iterator[Network]:
     """Of the status, else of the annotations: addresses, or networks of one."""
     annotations = pod.metadata.annotations
+    if pod.status.phase in _FINISHED:
+        return
     texts = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
     if not any(texts):
         listed = next((annotations[name] for name in _ADDRESS_ANNOTATIONS if annotations.get(name)), "")
         texts = listed.split(",")
-    if pod.status.phase in _FINISHED:
-        return
     for text in filter(None, texts):
         yield Network.parse(text, strict=False) if "/" in text else Address.parse(text).network()
 

@@ -9,13 +9,12 @@ import msgspec
 
 from tortie.conversion.errors import ConversionError
 from tortie.conversion.label_selector import namespace_selector, pod_selector
-from tortie.conversion.names import derived_name
+from tortie.conversion.names import derived_metadata
+from tortie.conversion.networks import network
 from tortie.conversion.ports import ports_by_protocol
-from tortie.conversion.uid import derived_uid
 from tortie.model import kubernetes
-from tortie.model.meta import ObjectMeta
 from tortie.model.policy import Action, Direction, EntityRule, NetworkPolicy, NetworkPolicySpec, Rule
-from tortie.net import Network, Port, Protocol
+from tortie.net import Port, Protocol
 
 NAME_PREFIX = "knp.default."
 """What the names of converted policies begin with; nobody else may use it."""
@@ -51,12 +50,7 @@ def network_policy(policy: kubernetes.NetworkPolicy) -> Conversion:
         ingress=tuple(_ingress_rules(policy.spec.ingress, errors)),
         egress=tuple(_egress_rules(policy.spec.egress, errors)),
     )
-    metadata = ObjectMeta(
-        name=derived_name(NAME_PREFIX, policy.metadata.name),
-        namespace=policy.metadata.namespace,
-        uid=derived_uid(policy.metadata.uid),
-        creation_timestamp=policy.metadata.creation_timestamp,
-    )
+    metadata = derived_metadata(NAME_PREFIX, policy.metadata, namespace=policy.metadata.namespace)
     return Conversion(NetworkPolicy(metadata=metadata, spec=spec), tuple(errors))
 
 
@@ -107,15 +101,5 @@ def _peer(peer: kubernetes.NetworkPolicyPeer) -> EntityRule:
         )
     if peer.pod_selector is not None or peer.namespace_selector is not None:
         raise ConversionError("a peer has an ipBlock and a selector; expected one of them")
-    excepted = tuple(_network(cidr) for cidr in peer.ip_block.except_)
-    return EntityRule(nets=(_network(peer.ip_block.cidr),), not_nets=excepted)
-
-
-def _network(cidr: str) -> Network:
-    """Kubernetes accepts host bits and means the network; it does not accept a bare address."""
-    if "/" not in cidr:
-        raise ConversionError(f"ipBlock: {cidr!r} has no prefix length; expected a network such as 10.0.0.0/8")
-    try:
-        return Network.parse(cidr, strict=False)
-    except ValueError as error:
-        raise ConversionError(f"ipBlock: {error}") from error
+    excepted = tuple(network(cidr, "ipBlock") for cidr in peer.ip_block.except_)
+    return EntityRule(nets=(network(peer.ip_block.cidr, "ipBlock"),), not_nets=excepted)

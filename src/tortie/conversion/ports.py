@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from tortie.conversion.errors import ConversionError
 from tortie.model.kubernetes import NetworkPolicyPort
 from tortie.net import TCP, Port, Protocol
+
+P = TypeVar("P", bound=Protocol | None)
 
 
 def ports_by_protocol(ports: Iterable[NetworkPolicyPort]) -> Mapping[Protocol, tuple[Port, ...]]:
@@ -14,15 +17,20 @@ def ports_by_protocol(ports: Iterable[NetworkPolicyPort]) -> Mapping[Protocol, t
 
     ConversionError for a port that is none.
     """
-    found: dict[Protocol, list[Port] | None] = {}
-    for item in ports:
-        protocol, port = _protocol(item), _port(item)
+    return merged_by_protocol((_protocol(item), _port(item)) for item in ports)
+
+
+def merged_by_protocol(ports: Iterable[tuple[P, Port | None]]) -> Mapping[P, tuple[Port, ...]]:
+    """The ports of each protocol, by its name's order, no protocol first. A port None means every port, as an empty tuple does."""
+    found: dict[P, list[Port] | None] = {}
+    for protocol, port in ports:
         listed = found.setdefault(protocol, [])
         if port is None:
             found[protocol] = None
         elif listed is not None:
             listed.append(port)
-    return {protocol: merged_ports(found[protocol] or ()) for protocol in sorted(found, key=str)}
+    ordered = sorted(found, key=lambda protocol: "" if protocol is None else str(protocol))
+    return {protocol: _merged(found[protocol] or ()) for protocol in ordered}
 
 
 def _protocol(item: NetworkPolicyPort) -> Protocol:
@@ -56,7 +64,7 @@ def _range(first: Port, last: int) -> Port:
     return Port(first.first, last)
 
 
-def merged_ports(ports: Iterable[Port]) -> tuple[Port, ...]:
+def _merged(ports: Iterable[Port]) -> tuple[Port, ...]:
     """Numbers as the fewest ranges, in order, then the names in the order written."""
     numbers = sorted((port.first, port.last) for port in ports if not port.is_named)
     ranges: list[tuple[int, int]] = []

@@ -10,9 +10,8 @@ import math
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
 
-from tortie.model.qos import QoSControls, dscp_number
+from tortie.model.qos import LIMIT_FIELDS, LIMIT_RANGES, QoSControls, dscp_number
 
 _PREFIX = "qos.projectcalico.org/"
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,2})|([numkMGTPE]|[KMGTPE]i)?)")
@@ -23,25 +22,8 @@ _SUFFIXES = {
 }  # fmt: skip
 
 
-class _Limit(NamedTuple):
-    """One limit of one direction: its annotation without the direction, its range, and the limit that it belongs to."""
-
-    name: str
-    lowest: int
-    highest: int
-    base: str = ""
-
-
-_LIMITS = (
-    _Limit("Bandwidth", 1_000, 10**15),
-    _Limit("Burst", 1_000, 34_359_738_360, "Bandwidth"),
-    _Limit("Peakrate", 1_010, 1_010_000_000_000_000, "Bandwidth"),
-    _Limit("Minburst", 1_000, 100_000_000, "Peakrate"),
-    _Limit("PacketRate", 1, 10_000),
-    _Limit("PacketBurst", 1, 10_000, "PacketRate"),
-    _Limit("MaxConnections", 1, 4_294_967_295),
-)
-_FIELDS = {"PacketRate": "packet_rate", "PacketBurst": "packet_burst", "MaxConnections": "max_connections"}
+_NEEDS = {"Burst": "Bandwidth", "Peakrate": "Bandwidth", "Minburst": "Peakrate", "PacketBurst": "PacketRate"}
+"""The limit that another one is of no use without."""
 
 
 def qos_controls(annotations: Mapping[str, str]) -> QoSControls | None:
@@ -49,22 +31,22 @@ def qos_controls(annotations: Mapping[str, str]) -> QoSControls | None:
     limits: dict[str, int] = {}
     for direction in ("ingress", "egress"):
         for name, value in _of_direction(annotations, direction).items():
-            limits[f"{direction}_{_FIELDS.get(name, name.lower())}"] = value
+            limits[LIMIT_FIELDS[direction + name]] = value
     dscp = _dscp(annotations.get(_PREFIX + "dscp", ""))
     return QoSControls(**limits, dscp=dscp) if limits or dscp else None
 
 
 def _of_direction(annotations: Mapping[str, str], direction: str) -> Mapping[str, int]:
     found: dict[str, int] = {}
-    for limit in _LIMITS:
-        text = annotations.get(f"{_PREFIX}{direction}{limit.name}", "")
-        if limit.name == "Bandwidth" and not text:
+    for name, (lowest, highest) in LIMIT_RANGES.items():
+        text = annotations.get(f"{_PREFIX}{direction}{name}", "")
+        if name == "Bandwidth" and not text:
             text = annotations.get(f"kubernetes.io/{direction}-bandwidth", "")
         value = _quantity(text)
-        if value is None or (limit.base and limit.base not in found):
+        if value is None or (name in _NEEDS and _NEEDS[name] not in found):
             continue
-        found[limit.name] = min(max(value, limit.lowest), limit.highest)
-        if limit.name == "Peakrate" and found["Peakrate"] <= found["Bandwidth"]:
+        found[name] = min(max(value, lowest), highest)
+        if name == "Peakrate" and found["Peakrate"] <= found["Bandwidth"]:
             del found["Peakrate"]
     return found
 

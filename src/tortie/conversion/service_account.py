@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tortie.conversion.names import derived_name
-from tortie.conversion.uid import derived_uid
+from tortie.conversion.names import derived_metadata
 from tortie.model import kubernetes
-from tortie.model.meta import ObjectMeta
 from tortie.model.policy import Profile, ProfileSpec
 
 LABEL_PREFIX = "pcsa."
@@ -17,13 +15,8 @@ def service_account(source: kubernetes.ServiceAccount) -> Profile:
 
     ConversionError for a name that is too long.
     """
-    name = source.metadata.name
-    labels = {**source.metadata.labels, "projectcalico.org/name": name}
+    labels = {**source.metadata.labels, "projectcalico.org/name": source.metadata.name}
     return Profile(
-        metadata=ObjectMeta(
-            name=derived_name(f"ksa.{source.metadata.namespace}.", name),
-            uid=derived_uid(source.metadata.uid),
-            creation_timestamp=source.metadata.creation_timestamp,
-        ),
+        metadata=derived_metadata(f"ksa.{source.metadata.namespace}.", source.metadata),
         spec=ProfileSpec(labels_to_apply={LABEL_PREFIX + key: value for key, value in sorted(labels.items())}),
     )

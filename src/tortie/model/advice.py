@@ -18,7 +18,7 @@ from tortie.model.kinds import Kind
 from tortie.model.kubernetes import LabelSelector, LabelSelectorRequirement
 from tortie.model.kubernetes import NetworkPolicy as KubernetesPolicy
 from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicy, ClusterNetworkPolicyEgressRule
-from tortie.model.meta import Resource
+from tortie.model.meta import NAMESPACE_LABEL, Resource
 from tortie.model.policy import (
     Action,
     Direction,
@@ -31,8 +31,6 @@ from tortie.model.staged import StagedGlobalNetworkPolicy, StagedKubernetesNetwo
 from tortie.selectors import SelectorError, parse
 from tortie.selectors.impossible import why_impossible
 from tortie.selectors.syntax import All, And, Compare, Comparison, Has, Node, Not, OneOf
-
-_NAMESPACE = "projectcalico.org/namespace"
 
 _Namespaced = NetworkPolicy | StagedNetworkPolicy
 _Policy = NetworkPolicy | GlobalNetworkPolicy | StagedNetworkPolicy | StagedGlobalNetworkPolicy
@@ -113,7 +111,7 @@ def _requirement_node(requirement: LabelSelectorRequirement) -> Node:
 def other_namespaces(resource: Resource) -> Iterator[Advice]:
     """Selectors of a NetworkPolicy, which mean its own namespace, that ask for another one."""
     assert isinstance(resource, _Namespaced)
-    own = Compare(_NAMESPACE, Comparison.EQUAL, resource.metadata.namespace)
+    own = Compare(NAMESPACE_LABEL, Comparison.EQUAL, resource.metadata.namespace)
     places: list[tuple[FieldPath, str, str]] = [(("spec", "selector"), resource.spec.selector, "move the policy there")]
     for path, rule in _rules(resource):
         for end, entity in (("source", rule.source), ("destination", rule.destination)):
@@ -140,7 +138,7 @@ def ignored_rules(resource: Resource) -> Iterator[Advice]:
     """Rules of a direction that the policy's ``types`` leaves out."""
     assert isinstance(resource, _Policy)
     spec = resource.spec
-    yield from _ignored("types", [str(item) for item in spec.types], ingress=spec.ingress, egress=spec.egress)
+    yield from _ignored("types", spec.types, ingress=spec.ingress, egress=spec.egress)
 
 
 def ignored_kubernetes_rules(resource: Resource) -> Iterator[Advice]:
@@ -150,8 +148,7 @@ def ignored_kubernetes_rules(resource: Resource) -> Iterator[Advice]:
     yield from _ignored("policyTypes", spec.policy_types, ingress=spec.ingress, egress=spec.egress)
 
 
-def _ignored(field: str, types: Iterable[str], **rules: tuple[object, ...]) -> Iterator[Advice]:
-    types = tuple(types)
+def _ignored(field: str, types: tuple[str, ...], **rules: tuple[object, ...]) -> Iterator[Advice]:
     for name, of_direction in rules.items():
         direction = Direction(name.capitalize())
         if types and of_direction and direction not in types:

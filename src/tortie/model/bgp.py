@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from tortie.model.meta import Resource, Value
-from tortie.model.scalars import ASNumber, Duration, RoutePriority, UInt8
+from tortie.model.scalars import ASNumber, Duration, RoutePriority, Switch, UInt8
 
 
 class SecretKeySelector(Value, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class BGPConfigurationSpec(Value, frozen=True, kw_only=True):
     """External addresses of services that are announced; cluster only."""
     service_cluster_ips: tuple[ServiceBlock, ...] = msgspec.field(default=(), name="serviceClusterIPs")
     """Ranges of cluster addresses of services that are announced; cluster only."""
-    service_load_balancer_aggregation: Literal["Enabled", "Disabled"] = "Enabled"
+    service_load_balancer_aggregation: Switch = "Enabled"
     """Whether load balancer ranges are announced whole (Enabled) or only the addresses in use (Disabled)."""
     communities: tuple[Community, ...] = ()
     """Named communities, at most 500; they need prefixAdvertisements, which use them."""

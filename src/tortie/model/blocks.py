@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
-from tortie.model.codec import InvalidResourceError, decode_document
+from tortie.model.codec import UNREADABLE, InvalidResourceError, decode_document, from_document
 from tortie.model.meta import HostName
 from tortie.model.topology import BlockAffinity
 from tortie.net import Network
@@ -62,10 +62,7 @@ def decode_affinity(value: bytes) -> BlockAffinity:
     document = decode_document(value or b"{}")
     if document.get("state") == "":
         del document["state"]
-    try:
-        return msgspec.convert(document, BlockAffinity)
-    except msgspec.ValidationError as error:
-        raise InvalidResourceError(str(error)) from error
+    return from_document(document, BlockAffinity)
 
 
 def encode_affinity(affinity: BlockAffinity) -> bytes:
@@ -93,7 +90,7 @@ class _Block(msgspec.Struct, frozen=True):
     """Of a block's value, what its addresses' owners are."""
 
     cidr: str
-    allocations: tuple[int | None, ...]
+    allocations: tuple[Annotated[int, msgspec.Meta(ge=0)] | None, ...]
     affinity: str | None = None
     attributes: tuple[_Attribute, ...] = ()
 
@@ -119,7 +116,7 @@ def decode_owners(value: bytes) -> BlockOwners:
         network = Network.parse(block.cidr)
         nodes = [HostName((attribute.secondary or {}).get("node", "")) for attribute in block.attributes]
         owners = [(ordinal, nodes[index]) for ordinal, index in enumerate(block.allocations) if index is not None]
-    except (msgspec.DecodeError, ValueError, IndexError) as error:
+    except (*UNREADABLE, ValueError, IndexError) as error:
         raise InvalidResourceError(f"not an IPAM block: {error}") from error
     if len(block.allocations) > network.size:
         raise InvalidResourceError(f"{network} has {network.size} addresses, not {len(block.allocations)}")

@@ -18,7 +18,7 @@ from tortie.net import MAC, Address, Network, Port, Protocol
 R = TypeVar("R", bound=Resource)
 S = TypeVar("S", bound=msgspec.Struct)
 
-_UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes: wrong type or field, no JSON, a string that is no UTF-8, nested too deeply."""
 
 Document = dict[str, Any]
@@ -83,7 +83,7 @@ def decode(value: bytes, struct: type[R]) -> R:
     """Read a stored value; InvalidResourceError says what is wrong with it."""
     try:
         resource: R = _decoder(struct).decode(value)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidResourceError(str(error)) from error
     return resource
 
@@ -92,7 +92,7 @@ def decode_document(value: bytes) -> Document:
     """Read a stored value as plain JSON; InvalidResourceError if it is not a JSON object."""
     try:
         return msgspec.json.decode(value, type=Document)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidResourceError(str(error)) from error
 
 

@@ -28,13 +28,19 @@ def columns(kind: Kind, *, wide: bool) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS.get(kind, ()) if wide or not column.wide)
 
 
+def _at(document: Document, path: tuple[str, ...]) -> Any:
+    """What stands at *path*; None where nothing does."""
+    value: Any = document
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
 def _field(*path: str, unset: str = "") -> Callable[[Document], str]:
     """The text of one field; *unset* where it is absent."""
 
     def text(document: Document) -> str:
-        value: Any = document
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
+        value = _at(document, path)
         return unset if value in (None, "", [], {}) else _text(value)
 
     return text
@@ -58,9 +64,7 @@ def _items(*path: str, item: str) -> Callable[[Document], str]:
     """One field of every item of a list."""
 
     def text(document: Document) -> str:
-        value: Any = document
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
+        value = _at(document, path)
         entries = value if isinstance(value, list) else []
         return ",".join(_text(entry[item]) for entry in entries if isinstance(entry, dict) and item in entry)
 
@@ -76,9 +80,7 @@ def _count(*path: str) -> Callable[[Document], str]:
     """How many items a list has."""
 
     def text(document: Document) -> str:
-        value: Any = document
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
+        value = _at(document, path)
         return str(len(value)) if isinstance(value, list) else "0"
 
     return text
@@ -88,9 +90,7 @@ def _keys(*path: str) -> Callable[[Document], str]:
     """The names of the fields that a mapping has."""
 
     def text(document: Document) -> str:
-        value: Any = document
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
+        value = _at(document, path)
         return ",".join(sorted(value)) if isinstance(value, dict) else ""
 
     return text
@@ -238,14 +238,14 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         Column("STATUS", _field("status", "phase", unset="Pending")),
         Column("NODE", _field("spec", "nodeName", unset="<none>")),
         Column("IPS", _items("status", "podIPs", item="ip")),
-        Column("LABELS", _field("metadata", "labels"), wide=True),
+        _LABELS._replace(wide=True),
     ),
     kinds.SERVICE: (
         Column("TYPE", _field("spec", "type", unset="ClusterIP")),
         Column("PORTS", _service_ports),
         Column("SELECTOR", _field("spec", "selector"), wide=True),
     ),
-    kinds.SERVICE_ACCOUNT: (Column("LABELS", _field("metadata", "labels"), wide=True),),
+    kinds.SERVICE_ACCOUNT: (_LABELS._replace(wide=True),),
     kinds.ENDPOINT_SLICE: (
         Column("ADDRESSTYPE", _field("addressType")),
         Column("PORTS", _slice_ports),

@@ -6,33 +6,35 @@ or network within another counts; selectors count by the canonical text of what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Self, TypeVar
 
-from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicyEgressRule, ClusterNetworkPolicyIngressRule
+from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicyRule, peers_of
 from tortie.model.policy import Action, EntityRule, ICMPFields, Rule, ServiceAccountMatch
-from tortie.net import ICMP, ICMPV6, Family, Network, Port, Protocol
+from tortie.net import FAMILY_OF_ICMP, Network, Port
 from tortie.selectors import SelectorError, normalise, parse
 from tortie.selectors.syntax import And, render
 
-ClusterRule = ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule
+R = TypeVar("R")
 
 
 def shadowed(rules: Sequence[Rule]) -> Iterator[tuple[int, int]]:
     """Each rule that never decides, with the first one before it that matches all that it matches. Log rules only log."""
-    ends = [(_End.of(rule.source), _End.of(rule.destination)) for rule in rules]
+    read = [(rule, _ends(rule)) for rule in rules]
+    return _shadowed(read, lambda wide, narrow: wide[0].action is not Action.LOG and _covers(*wide, *narrow))
+
+
+def _shadowed(rules: Sequence[R], covering: Callable[[R, R], bool]) -> Iterator[tuple[int, int]]:
+    """Each rule with the first one before it that covers it."""
     for later, rule in enumerate(rules):
-        for earlier in range(later):
-            before = rules[earlier]
-            if before.action is not Action.LOG and _covers(before, ends[earlier], rule, ends[later]):
-                yield later, earlier
-                break
+        earlier = next((index for index in range(later) if covering(rules[index], rule)), None)
+        if earlier is not None:
+            yield later, earlier
 
 
 def covers(wide: Rule, narrow: Rule) -> bool:
     """Whether every packet that *narrow* matches is matched by *wide*, as far as can be seen."""
-    wide_ends, narrow_ends = ((_End.of(rule.source), _End.of(rule.destination)) for rule in (wide, narrow))
-    return _covers(wide, wide_ends, narrow, narrow_ends)
+    return _covers(wide, _ends(wide), narrow, _ends(narrow))
 
 
 class _End(NamedTuple):
@@ -81,6 +83,10 @@ def _parts(text: str) -> frozenset[str]:
 _Ends = tuple[_End, _End]
 
 
+def _ends(rule: Rule) -> _Ends:
+    return _End.of(rule.source), _End.of(rule.destination)
+
+
 def _covers(wide: Rule, wide_ends: _Ends, narrow: Rule, narrow_ends: _Ends) -> bool:
     return (
         wide.ip_version in (None, *_versions(narrow))
@@ -101,12 +107,9 @@ def _versions(rule: Rule) -> frozenset[int]:
     versions = {net.family.value for net in nets}
     if rule.ip_version is not None:
         versions.add(rule.ip_version)
-    if rule.protocol is not None and rule.protocol in _ICMP_VERSIONS:
-        versions.add(_ICMP_VERSIONS[rule.protocol])
+    if rule.protocol is not None and rule.protocol in FAMILY_OF_ICMP:
+        versions.add(FAMILY_OF_ICMP[rule.protocol])
     return frozenset(versions if len(versions) == 1 else ())
-
-
-_ICMP_VERSIONS: Mapping[Protocol, int] = {ICMP: Family.V4, ICMPV6: Family.V6}
 
 
 def _covers_protocols(wide: Rule, narrow: Rule) -> bool:
@@ -155,22 +158,14 @@ def _has_port(ports: Sequence[Port], port: Port) -> bool:
     return any(other.contains(port.first) and other.contains(port.last) for other in ports)
 
 
-def shadowed_cluster_rules(rules: Sequence[ClusterRule]) -> Iterator[tuple[int, int]]:
+def shadowed_cluster_rules(rules: Sequence[ClusterNetworkPolicyRule]) -> Iterator[tuple[int, int]]:
     """The same for the rules of a ClusterNetworkPolicy, whose peers and ports count only where they are written equal."""
-    for later, rule in enumerate(rules):
-        for earlier in range(later):
-            if _covers_cluster_rule(rules[earlier], rule):
-                yield later, earlier
-                break
+    return _shadowed(rules, _covers_cluster_rule)
 
 
-def _covers_cluster_rule(wide: ClusterRule, narrow: ClusterRule) -> bool:
-    peers, others = (_peers_of(rule) for rule in (wide, narrow))
+def _covers_cluster_rule(wide: ClusterNetworkPolicyRule, narrow: ClusterNetworkPolicyRule) -> bool:
+    peers, others = (peers_of(rule) for rule in (wide, narrow))
     protocols = not wide.protocols or (
         bool(narrow.protocols) and all(item in wide.protocols for item in narrow.protocols)
     )
     return protocols and bool(others) and all(peer in peers for peer in others)
-
-
-def _peers_of(rule: ClusterRule) -> tuple[object, ...]:
-    return rule.from_ if isinstance(rule, ClusterNetworkPolicyIngressRule) else rule.to

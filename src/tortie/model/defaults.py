@@ -16,7 +16,7 @@ from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.codec import Document, encode_document, to_document
 from tortie.model.felix import STORED_DEFAULTS
 from tortie.model.kinds import Kind
-from tortie.model.meta import Resource
+from tortie.model.meta import NAMESPACE_LABEL, ORCHESTRATOR_LABEL, Resource
 from tortie.model.stored import NAME_ANNOTATION
 from tortie.net import Family, Network
 
@@ -27,10 +27,7 @@ _NEVER_STORED = ("resourceVersion", "selfLink", "generateName")
 
 def with_defaults(document: Document) -> Document:
     """*document* with everything that Calico adds when it stores such an object; the argument is not changed."""
-    kind = next(
-        (kind for kind in kinds.KINDS if (kind.name, kind.api_version) == (document["kind"], document["apiVersion"])),
-        None,
-    )
+    kind = kinds.kind_with_header(document["apiVersion"], document["kind"])
     add = _DEFAULTS.get(kind) if kind else None
     if add is None:
         return document
@@ -154,8 +151,8 @@ def _endpoint(document: Document) -> None:
     """Labels that nobody may choose: policy selects by them."""
     metadata = document["metadata"]
     forced = {
-        "projectcalico.org/namespace": metadata.get("namespace", ""),
-        "projectcalico.org/orchestrator": document["spec"].get("orchestrator", ""),
+        NAMESPACE_LABEL: metadata.get("namespace", ""),
+        ORCHESTRATOR_LABEL: document["spec"].get("orchestrator", ""),
     }
     metadata["labels"] = {**(metadata.get("labels") or {}), **forced}
 

@@ -9,7 +9,6 @@ asked here, since here their field paths can still be turned into places. The re
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
@@ -17,7 +16,7 @@ from tortie.model.advice import advice
 from tortie.model.codec import Document, InvalidResourceError, from_document
 from tortie.model.fieldpath import FieldPath, path_text
 from tortie.model.fieldvalues import suggestion
-from tortie.model.kinds import KINDS, Kind, ResourceKey
+from tortie.model.kinds import KINDS, Kind, ResourceKey, kind_with_header
 from tortie.model.meta import Resource
 from tortie.model.validation import violations
 from tortie.model.walk import Finding, Walk, is_null
@@ -149,7 +148,7 @@ class _Reading:
             missing = "kind" if name is None else "apiVersion"
             self._error(node.position, (), "", f"{missing} is missing; a resource begins with apiVersion and kind")
             return None
-        found = _kinds_by_header().get((api_version.text, name.text.lower()))
+        found = kind_with_header(api_version.text, name.text)
         if found is None:
             self._unknown_kind(name, api_version)
         return found
@@ -205,11 +204,6 @@ def _is_list(node: MappingNode) -> bool:
     """Whether *node* is of kind ``List``, or ``NetworkPolicyList`` and the like; no kind of resource is called so."""
     kind = _header(node, "kind")
     return kind is not None and kind.text.lower().endswith("list")
-
-
-@functools.cache
-def _kinds_by_header() -> dict[tuple[str, str], Kind]:
-    return {(kind.api_version, kind.name.lower()): kind for kind in KINDS}
 
 
 def locate(node: Node, path: FieldPath) -> Node:

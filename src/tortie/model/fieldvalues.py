@@ -66,10 +66,15 @@ def _choice(choices: list[Any], value: ScalarValue) -> Any:
 
 def _network(value: ScalarValue) -> str:
     text = as_text(value)
+    cidr_network(text)
+    return text
+
+
+def cidr_network(text: str, *, strict: bool = True) -> Network:
+    """The network that *text* is, with a prefix length, and with *strict* without host bits. ValueError."""
     if not text.partition("/")[2].isdecimal():
         raise ValueError(f"{text!r} has no prefix length; expected a network such as 10.0.0.0/8 or fd00::/8")
-    Network.parse(text)
-    return text
+    return Network.parse(text, strict=strict)
 
 
 def _port(value: ScalarValue) -> int | str:
@@ -108,7 +113,7 @@ def _as_number(value: ScalarValue) -> int:
             high, low = (int(part) for part in ["0", *parts][-2:])
             number = (high << 16) + low if len(parts) == 1 or max(high, low) < 1 << 16 else None
     if number is None or not 0 <= number < 1 << 32:
-        raise ValueError(f"{_shown(value)} is not an AS number: 0-4294967295, or two parts such as 1.10 in quotes")
+        raise ValueError(f"{_shown(value)} is not {AS_NUMBER_TEXT['written']}")
     return number
 
 

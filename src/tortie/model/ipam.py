@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from tortie.model.meta import Resource, Value
+from tortie.model.scalars import Switch
 from tortie.net import Network
 
 Encapsulation: TypeAlias = Literal["Never", "Always", "CrossSubnet"]
@@ -101,9 +102,7 @@ class IPAMConfigurationSpec(Value, frozen=True, kw_only=True):
     """How many blocks a host may claim; 0: the built-in limit of 20."""
     auto_allocate_blocks: bool = True
     """Whether hosts claim new blocks when theirs are full."""
-    kube_virt_vm_address_persistence: Literal["Enabled", "Disabled"] | None = msgspec.field(
-        default=None, name="kubeVirtVMAddressPersistence"
-    )
+    kube_virt_vm_address_persistence: Switch | None = msgspec.field(default=None, name="kubeVirtVMAddressPersistence")
     """Whether a KubeVirt machine keeps its address when it moves or restarts; absent: Enabled."""
     ip_cooldown_seconds: CooldownSeconds | None = msgspec.field(default=None, name="ipCooldownSeconds")
     """How long a released address is not given out again, in seconds; absent: at once."""

@@ -191,6 +191,7 @@ KINDS: tuple[Kind, ...] = (
 )
 
 _BY_DECLARATION = {kind.declaration: kind for kind in KINDS}
+_BY_HEADER = {(kind.api_version, kind.name.lower()): kind for kind in KINDS}
 _BY_PREFIX = {kind.prefix: kind for kind in KINDS}
 
 
@@ -199,9 +200,19 @@ def kind_of(resource: Resource) -> Kind:
     return _declared_by(type(resource))
 
 
+def key_of(resource: Resource) -> ResourceKey:
+    """The identity of *resource*."""
+    return ResourceKey(kind_of(resource), resource.metadata.namespace, resource.metadata.name)
+
+
 @functools.cache
 def _declared_by(struct: type[Resource]) -> Kind:
     return _BY_DECLARATION[f"{struct.__module__.removeprefix('tortie.model.')}.{struct.__name__}"]
+
+
+def kind_with_header(api_version: str, name: str) -> Kind | None:
+    """The kind that a document with this ``apiVersion`` and ``kind``, in any case, is of."""
+    return _BY_HEADER.get((api_version, name.lower()))
 
 
 def find_kind(name: str, api_version: str | None = None) -> Kind | None:

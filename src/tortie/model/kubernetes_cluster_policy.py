@@ -5,7 +5,7 @@ What its CRD refuses is refused by the checks, not by the types, where a convers
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -119,6 +119,15 @@ class ClusterNetworkPolicyEgressRule(Value, frozen=True, kw_only=True):
     """Where it goes to, any of 1-25."""
     protocols: tuple[ClusterNetworkPolicyProtocol, ...] = ()
     """Any of at most 25; absent: all traffic."""
+
+
+ClusterNetworkPolicyPeer: TypeAlias = ClusterNetworkPolicyIngressPeer | ClusterNetworkPolicyEgressPeer
+ClusterNetworkPolicyRule: TypeAlias = ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule
+
+
+def peers_of(rule: ClusterNetworkPolicyRule) -> tuple[ClusterNetworkPolicyPeer, ...]:
+    """The other ends of what a rule of either direction matches."""
+    return rule.from_ if isinstance(rule, ClusterNetworkPolicyIngressRule) else rule.to
 
 
 class ClusterNetworkPolicySpec(Value, frozen=True, kw_only=True):

@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from tortie.model import kinds
-from tortie.model.checks.endpoint import check_endpoint_spec, is_interface_name
+from tortie.model.checks.addresses import is_interface_name
+from tortie.model.checks.endpoint import check_endpoint_spec
 from tortie.model.checks.metadata import is_dns_label, is_dns_subdomain, label_name_error, label_value_error
-from tortie.model.codec import decode, encode_document
+from tortie.model.codec import UNREADABLE, decode, encode_document
 from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointPort, endpoint_name
 from tortie.model.policy import Profile, Rule
 from tortie.model.validation import stored_resource
@@ -97,7 +98,7 @@ class LeanProfile(NamedTuple):
 _endpoints = msgspec.json.Decoder(_Endpoint)
 _profiles = msgspec.json.Decoder(_Profile)
 
-_UNUSUAL = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+_UNUSUAL = (*UNREADABLE, ValueError)
 
 
 def lean_endpoint(name: str, namespace: str, value: bytes) -> LeanEndpoint | None:

@@ -13,6 +13,10 @@ HostName = NewType("HostName", str)
 CALICO = "projectcalico.org/v3"
 """The apiVersion of Calico's kinds."""
 
+NAMESPACE_LABEL = "projectcalico.org/namespace"
+ORCHESTRATOR_LABEL = "projectcalico.org/orchestrator"
+"""Labels of every workload endpoint, whatever it says of itself."""
+
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """Base of every part of a resource: immutable, by keyword, camelCase outside, absent where it is the default.

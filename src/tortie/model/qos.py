@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-import msgspec
-
 from tortie.model.meta import Value
 
 DSCP: TypeAlias = int | str
@@ -62,5 +60,22 @@ class QoSControls(Value, frozen=True, kw_only=True):
     """Connections to the workload at one time, 1 to 4294967295."""
     egress_max_connections: int = 0
     """Connections from the workload at one time, 1 to 4294967295."""
-    dscp: int | str | None = msgspec.field(default=None, name="dscp")
+    dscp: DSCP | None = None
     """The mark of packets that leave the cluster: a number 0-63 or a name such as ``EF``. Absent: unchanged."""
+
+
+LIMIT_FIELDS: Mapping[str, str] = dict(
+    zip(QoSControls.__struct_encode_fields__, QoSControls.__struct_fields__, strict=True)
+)
+"""Where a limit is, by direction and name: ``ingressBandwidth`` is in ``ingress_bandwidth``."""
+
+LIMIT_RANGES: Mapping[str, tuple[int, int]] = {
+    "Bandwidth": (1_000, 10**15),
+    "Burst": (1_000, 34_359_738_360),
+    "Peakrate": (1_010, 1_010_000_000_000_000),
+    "Minburst": (1_000, 10**8),
+    "PacketRate": (1, 10_000),
+    "PacketBurst": (1, 10_000),
+    "MaxConnections": (1, 4_294_967_295),
+}
+"""The least and the most that each limit of a direction may be; each stands after the one that it depends on."""

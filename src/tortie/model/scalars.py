@@ -39,7 +39,8 @@ def any_case(*choices: str) -> msgspec.Meta:
     )
 
 
-Severity: TypeAlias = Annotated[str, any_case("Trace", "Debug", "Info", "Warning", "Error", "Fatal")]
+SEVERITIES = ("Trace", "Debug", "Info", "Warning", "Error", "Fatal")
+Severity: TypeAlias = Annotated[str, any_case(*SEVERITIES)]
 """How much is logged."""
 Switch: TypeAlias = Literal["Enabled", "Disabled"]
 

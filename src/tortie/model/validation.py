@@ -128,14 +128,11 @@ def change_violations(kind: Kind, old: Resource, new: Resource) -> Iterator[Viol
 
 def _of_resource(kind: Kind, resource: Resource) -> Iterator[Violation]:
     checks = CHECKS.get(kind, Checks())
-    metadata: Any = getattr(resource, "metadata", None)
-    spec: Any = getattr(resource, "spec", None)
     for check in (names.check_metadata, *checks.metadata):
-        yield from under(("metadata",), check(metadata))
-    for check in checks.spec:
-        yield from under(("spec",), check(spec))
-    for check in checks.status:
-        yield from under(("status",), check(getattr(resource, "status", None)))
+        yield from under(("metadata",), check(resource.metadata))
+    for part, of_part in (("spec", checks.spec), ("status", checks.status)):
+        for check in of_part:
+            yield from under((part,), check(getattr(resource, part)))
     for check in checks.resource:
         yield from check(resource)
 

@@ -7,11 +7,14 @@ written by people and ``str()`` for the canonical text.
 from tortie.net.address import Address, Family, Network
 from tortie.net.mac import MAC
 from tortie.net.port import Port
-from tortie.net.protocol import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Protocol
+from tortie.net.protocol import FAMILY_OF_ICMP, ICMP, ICMP_OF, ICMPV6, IPIP, SCTP, TCP, UDP, UDPLITE, Protocol
 
 __all__ = [
+    "FAMILY_OF_ICMP",
     "ICMP",
     "ICMPV6",
+    "ICMP_OF",
+    "IPIP",
     "MAC",
     "SCTP",
     "TCP",

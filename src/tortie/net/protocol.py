@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Self
 
+from tortie.net.address import Family
+
 _NAMES = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP", 136: "UDPLite"}
 _NUMBERS = {name.lower(): number for number, name in _NAMES.items()}
 
@@ -59,8 +61,13 @@ class Protocol:
 
 
 ICMP = Protocol(1)
+IPIP = Protocol(4)
+"""IPv4 in IP (RFC 2003)."""
 TCP = Protocol(6)
 UDP = Protocol(17)
 ICMPV6 = Protocol(58)
 SCTP = Protocol(132)
 UDPLITE = Protocol(136)
+
+ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
+FAMILY_OF_ICMP = {protocol: family for family, protocol in ICMP_OF.items()}

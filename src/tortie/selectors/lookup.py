@@ -6,12 +6,11 @@ matches pays for the first match only.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import TypeAlias
 
-from tortie.selectors.clauses import Key, clauses_of
+from tortie.selectors.clauses import clauses_of
+from tortie.selectors.postings import ItemPostings
 from tortie.selectors.selector import Selector
 
 Labels: TypeAlias = Mapping[str, str]
@@ -22,18 +21,15 @@ class Lookup:
 
     def __init__(self, items: Iterable[Labels]) -> None:
         self._items = list(items)
-        self._filed: defaultdict[Key, list[int]] = defaultdict(list)
+        self._postings: ItemPostings[int] = ItemPostings()
+        self._postings.begin({name for labels in self._items for name in labels}, ())
         for number, labels in enumerate(self._items):
-            for name, value in labels.items():
-                self._filed[name, value].append(number)
-                self._filed[name, None].append(number)
+            self._postings.add(number, labels)
 
     def matching(self, selector: Selector) -> Iterator[Labels]:
         """The items that *selector* matches, each once."""
         clauses = clauses_of(selector.node)
+        candidates: Iterable[int] = range(len(self._items))
         if clauses:
-            rarest = min(clauses, key=lambda clause: sum(len(self._filed.get(key, ())) for key in clause))
-            candidates: Iterable[int] = dict.fromkeys(chain.from_iterable(self._filed.get(key, ()) for key in rarest))
-        else:
-            candidates = range(len(self._items))
+            candidates = self._postings.candidates(min(clauses, key=self._postings.count))
         return (self._items[number] for number in candidates if selector.matches(self._items[number]))

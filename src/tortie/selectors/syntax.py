@@ -130,6 +130,21 @@ def prefix_labels(node: Node, prefix: str) -> Node:
     return map_leaves(node, prefixed)
 
 
+def all_having(node: Node, label: str) -> Node:
+    """The same expression where ``all()`` means having *label*, and ``global()`` not having it."""
+
+    def meant(leaf: Leaf) -> Node:
+        match leaf:
+            case All():
+                return Has(label)
+            case Global():
+                return Not(Has(label))
+            case _:
+                return leaf
+
+    return map_leaves(node, meant)
+
+
 def compile_node(node: Node) -> Matcher:
     """A function that evaluates *node*; made once, so that evaluating is only calls and look-ups."""
     match node:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tortie.datastore.etcd import rpc_pb2 as rpc
-from tortie.datastore.etcd.codec import entry_of, holds, is_once_only, key_bytes, key_text, put, range_of, transaction
-from tortie.datastore.store import Absent, AtRevision, Check, Delete, Entry, Put, Write
+from tortie.datastore.etcd.codec import entry_of, is_once_only, key_bytes, key_text, put, range_of, transaction
+from tortie.datastore.store import Absent, AtRevision, Check, Delete, Entry, Put, Write, holds
 
 BYTES = st.binary(max_size=4).map(lambda data: data.replace(b"\0", b"\xff"))
 

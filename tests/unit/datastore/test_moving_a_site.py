@@ -6,8 +6,9 @@ import json
 import os
 import random
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tortie.datastore.store import (
     Delete,
     Entry,
     Limits,
+    Page,
     Put,
     Store,
     UnavailableError,
@@ -27,6 +29,7 @@ from tortie.datastore.transfer import (
     CLUSTER_KEY,
     MARKER,
     Item,
+    Site,
     TransferError,
     batches,
     export_lines,
@@ -111,14 +114,14 @@ def test_keys_of_living_processes_and_of_others_stay_behind(source: SQLiteStore,
 
 
 def test_an_export_is_of_one_revision_though_others_write(source: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tortie.datastore.transfer._PAGE", 10)
+    monkeypatch.setattr("tortie.datastore.store._PAGE", 10)
     before = content(source)
     listing = source.list
 
-    def disturbed(*args: object, **arguments: object) -> object:
+    def disturbed(*args: Any, **arguments: Any) -> Page:
         for key in (POLICY.format(59), ENDPOINT.format(59)):
             source.apply(key, b"later")
-        return listing(*args, **arguments)  # type: ignore[arg-type] - as they came
+        return listing(*args, **arguments)
 
     monkeypatch.setattr(source, "list", disturbed)
     site = read_site(export_lines(source))
@@ -159,14 +162,14 @@ def test_an_import_that_is_killed_anywhere_is_completed_by_the_next(
     pytest.fail("it never came to its end")
 
 
-def _import_killed(path: Path, site: object, dies_at: int, *, merge: bool) -> bool:
+def _import_killed(path: Path, site: Site, dies_at: int, *, merge: bool) -> bool:
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     try:
         with Small.open(path) as store:
             store.dies_at = dies_at
-            import_site(store, site, merge=merge)  # type: ignore[arg-type] - a Site
+            import_site(store, site, merge=merge)
         os._exit(0)
     except BaseException:  # noqa: BLE001 - the exit status tells
         os._exit(1)
@@ -189,6 +192,15 @@ def test_what_is_enforced_comes_before_what_it_is_enforced_on(
     assert CLUSTER_KEY in order[0]
     assert order[-1] == [MARKER, CLUSTER_KEY]
     assert max(keys.index(POLICY.format(n)) for n in range(60)) < min(keys.index(ENDPOINT.format(n)) for n in range(60))
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"[]", b'{"spec":[]}'], ids=["no JSON", "no object", "no spec"])
+def test_what_nobody_understands_is_carried_even_where_the_site_says_that_it_is_ready(
+    source: SQLiteStore, target: SQLiteStore, value: bytes
+) -> None:
+    source.apply(CLUSTER_KEY, value)
+    import_site(target, read_site(export_lines(source)))
+    assert content(target) == content(source)
 
 
 def test_another_file_cannot_complete_an_import(source: SQLiteStore, target: SQLiteStore) -> None:
@@ -245,13 +257,24 @@ def test_one_item_that_is_larger_than_a_batch_is_a_batch(monkeypatch: pytest.Mon
         (lambda lines: [*lines[:5], lines[5].replace(b"spec", b"spek"), *lines[6:]], "damaged"),
         (lambda lines: [*lines[:5], b"apiVersion: v1\n", *lines[6:]], "line 6: not what"),
         (lambda lines: [*lines[:5], b'{"key":"/registry/x","value":""}\n', *lines[6:]], "line 6: not an entry"),
+        (lambda lines: [*lines[:5], b'{"key":"/tortie/x","base64":"/w="}\n', *lines[6:]], "line 6: not base64"),
     ],
-    ids=["empty", "another's", "newer", "cut off", "a line lost", "a byte changed", "no JSON", "another's key"],
+    ids=[
+        "empty",
+        "another's",
+        "newer",
+        "cut off",
+        "a line lost",
+        "a byte changed",
+        "no JSON",
+        "another's key",
+        "no base64",
+    ],
 )
 def test_a_file_that_is_not_whole_is_refused_before_anything_is_written(
-    source: SQLiteStore, change: object, message: str
+    source: SQLiteStore, change: Callable[[list[bytes]], list[bytes]], message: str
 ) -> None:
-    lines = change(list(export_lines(source)))  # type: ignore[operator] - a function
+    lines = change(list(export_lines(source)))
     with pytest.raises(TransferError, match=message):
         read_site(lines)
 

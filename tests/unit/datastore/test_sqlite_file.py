@@ -16,15 +16,7 @@ import pytest
 
 from tortie.datastore.sqlite import Retention, SQLiteStore, database, history, mounts
 from tortie.datastore.store import CompactedError, Entry, NotFoundError, StoreError, UnavailableError
-
-
-class ManualClock:
-    def __init__(self, era: str = "one", reading: float = 0.0) -> None:
-        self.era = era
-        self.reading = reading
-
-    def now(self) -> float:
-        return self.reading
+from tortie.testing.clock import ManualClock
 
 
 @pytest.fixture
@@ -258,7 +250,7 @@ def test_the_kernel_tells_which_file_system_a_path_is_on() -> None:
 
 @pytest.mark.parametrize(("era", "survives"), [("one", False), ("two", True)], ids=["same boot", "after a reboot"])
 def test_a_lease_starts_anew_when_the_clock_does(path: Path, era: str, survives: bool) -> None:
-    with SQLiteStore.open(path, clock=ManualClock(reading=100)) as store:
+    with SQLiteStore.open(path, clock=ManualClock("one", 100)) as store:
         held = store.apply("/a", b"", lease=store.lease(60).id)
     clock = ManualClock(era, reading=161)
     with SQLiteStore.open(path, clock=clock) as store:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tortie.datastore.sqlite import SQLiteStore
+from tortie.datastore.sqlite.database import BusyError, Database
 from tortie.datastore.store import Progress, ReplacedError, UnavailableError
 from tortie.datastore.syncer import Backoff, sync
 from tortie.model.updates import InSync, Update
@@ -79,6 +80,30 @@ def test_a_watch_is_told_that_the_store_was_replaced(path: Path, store: SQLiteSt
 
     with pytest.raises(ReplacedError, match="was it replaced"):
         asyncio.run(asyncio.wait_for(follow(), 10))
+
+
+def test_a_watch_that_cannot_look_at_the_new_store_at_once_is_told_later(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process recovers or closes it just now: a moment that cannot be met on purpose."""
+    opened = Database.open
+    answers = [opened, busy, opened, opened]
+
+    def open_in_turn(file: Path, *, busy_s: float) -> Database:
+        return answers.pop(0)(file, busy_s=busy_s)
+
+    async def follow() -> None:
+        watch = store.watch("/", store.revision() + 1)
+        replace(path, *(f"/new/{number}" for number in range(5)))
+        monkeypatch.setattr(Database, "open", open_in_turn)
+        await anext(watch)
+
+    with pytest.raises(ReplacedError, match="was it replaced"):
+        asyncio.run(asyncio.wait_for(follow(), 10))
+
+
+def busy(file: Path, *, busy_s: float) -> Database:
+    raise BusyError(f"{file}: database is locked")
 
 
 def test_a_follower_comes_to_the_state_of_the_new_store(path: Path, store: SQLiteStore) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from tortie.datastore.sqlite import Retention, SQLiteStore
-from tortie.datastore.store import Changes, Delete, DeleteEvent, Entry, PutEvent
+from tortie.datastore.store import Changes, Delete, DeleteEvent, Entry, LeaseId, PutEvent
 
 _FORMAT_1 = """
 PRAGMA journal_mode = WAL;
@@ -38,7 +38,7 @@ INSERT INTO version VALUES
 """
 
 A, B, A2, C, D = (
-    Entry("/a", b"1", 2), Entry("/b", b"1", 2), Entry("/a", b"2", 3), Entry("/c", b"", 4, 7), Entry("/d", b"3", 5),
+    Entry("/a", b"1", 2), Entry("/b", b"1", 2), Entry("/a", b"2", 3), Entry("/c", b"", 4, LeaseId(7)), Entry("/d", b"3", 5),
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_an_older_store_keeps_its_states_events_and_leases(tmp_path: Path) -> No
         ]  # fmt: skip
         assert store.retention() == Retention()
         assert store.transact([], [Delete("/d")]) == 6
-        store.revoke_lease(C.lease)  # type: ignore[arg-type] - it has one
+        store.revoke_lease(LeaseId(7))
         assert store.list("").entries == (A2,)
     with SQLiteStore.open(tmp_path / "tortie.db") as again:
         assert again.list("").entries == (A2,)

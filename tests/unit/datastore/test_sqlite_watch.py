@@ -14,18 +14,11 @@ import pytest
 
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import Changes, CompactedError, DeleteEvent, Progress
+from tortie.testing.clock import ManualClock
 
 T = TypeVar("T")
 
 NEVER_S = 3600.0
-
-
-class ManualClock:
-    era = "test"
-    reading = 0.0
-
-    def now(self) -> float:
-        return self.reading
 
 
 @pytest.fixture

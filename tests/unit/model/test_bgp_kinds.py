@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from kinddocuments import refused_in_spec as refused
+from kinddocuments import stored_spec as stored
 
 from tortie.model import kinds
 from tortie.model.columns import columns
-from tortie.model.defaults import with_defaults
-from tortie.model.document import read
-from tortie.model.fieldpath import path_text
-from tortie.model.kinds import Kind
-
-
-def refused(kind: Kind, spec: dict[str, Any], name: str = "x") -> list[str]:
-    """The fields that are refused, without ``spec``."""
-    document = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": spec}
-    return [path_text(error.path).removeprefix("spec.") for error in read(json.dumps(document)).errors]
-
-
-def stored(kind: Kind, spec: dict[str, Any]) -> dict[str, Any]:
-    document = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "default"}, "spec": spec}
-    [resource] = read(json.dumps(document)).resources
-    spec_stored: dict[str, Any] = with_defaults(resource.document)["spec"]
-    return spec_stored
-
 
 SECRET = {"secretKeyRef": {"name": "bgp", "key": "rr"}}
 NAMED = {"name": "blue", "value": "65001:100"}

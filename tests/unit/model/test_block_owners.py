@@ -44,8 +44,11 @@ def test_a_block_that_no_host_has_belongs_to_nobody(affinity: str | None) -> Non
         a_block(allocations=[9]),
         a_block(allocations=[None] * 5),
         a_block(allocations=["a"]),
+        a_block(allocations=[-1]),
+        a_block()[:-1] + b', "later": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
-)
+    ids=["empty", "no JSON", "no network", "an owner that is not there", "more addresses than it has", "a word", "an owner before the first", "too deep"],
+)  # fmt: skip
 def test_what_is_no_block_is_refused(value: bytes) -> None:
     with pytest.raises(InvalidResourceError):
         decode_owners(value)

@@ -6,25 +6,21 @@ import json
 from typing import Any
 
 import pytest
+from kinddocuments import document, refused_in_spec
 
 from tortie.model import kinds
 from tortie.model.defaults import with_defaults
 from tortie.model.document import read
-from tortie.model.fieldpath import path_text
-from tortie.model.kinds import Kind
 
-
-def document(kind: Kind, spec: dict[str, Any], name: str = "default") -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": spec}
+KIND = kinds.KUBE_CONTROLLERS_CONFIGURATION
 
 
 def refused(spec: dict[str, Any], name: str = "default") -> list[str]:
-    found = read(json.dumps(document(kinds.KUBE_CONTROLLERS_CONFIGURATION, spec, name))).errors
-    return [path_text(error.path).removeprefix("spec.") for error in found]
+    return refused_in_spec(KIND, spec, name)
 
 
 def stored(spec: dict[str, Any]) -> dict[str, Any]:
-    [resource] = read(json.dumps(document(kinds.KUBE_CONTROLLERS_CONFIGURATION, spec))).resources
+    [resource] = read(json.dumps(document(KIND, spec, "default"))).resources
     complete = with_defaults(resource.document)
     assert complete["status"] == {}
     spec_stored: dict[str, Any] = complete["spec"]
@@ -91,5 +87,5 @@ def test_cluster_information_is_read_whole() -> None:
         "datastoreReady": False,
         "variant": "Calico",
     }
-    [resource] = read(json.dumps(document(kinds.CLUSTER_INFORMATION, spec))).resources
+    [resource] = read(json.dumps(document(kinds.CLUSTER_INFORMATION, spec, "default"))).resources
     assert resource.document["spec"] == spec

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import kinddocuments
 import pytest
 
 from tortie.model import kinds
 from tortie.model.document import read
 from tortie.model.endpoint import WorkloadEndpoint
-from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
 from tortie.model.qos import dscp_number
 from tortie.model.validation import stored_resource
@@ -20,19 +20,13 @@ SPEC = {"node": "n", "orchestrator": "k8s", "pod": "p", "endpoint": "eth0", "int
 
 
 def document(spec: dict[str, Any]) -> str:
-    metadata = {"name": NAME, "namespace": "ns"}
     return json.dumps(
-        {
-            "apiVersion": "projectcalico.org/v3",
-            "kind": "WorkloadEndpoint",
-            "metadata": metadata,
-            "spec": {**SPEC, **spec},
-        }
+        kinddocuments.document(kinds.WORKLOAD_ENDPOINT, {**SPEC, **spec}, NAME, metadata={"namespace": "ns"})
     )
 
 
 def refused(spec: dict[str, Any]) -> list[str]:
-    return [path_text(error.path).removeprefix("spec.") for error in read(document(spec)).errors]
+    return kinddocuments.refused_in_spec(kinds.WORKLOAD_ENDPOINT, {**SPEC, **spec}, NAME, metadata={"namespace": "ns"})
 
 
 @pytest.mark.parametrize(

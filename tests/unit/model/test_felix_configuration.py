@@ -7,6 +7,7 @@ import inspect
 import json
 from typing import Any
 
+import kinddocuments
 import pytest
 
 from tortie.model import felix, felix_bpf, felix_dataplane, felix_process, felix_tables, kinds
@@ -14,7 +15,6 @@ from tortie.model.codec import from_document, to_document
 from tortie.model.defaults import with_defaults
 from tortie.model.document import read
 from tortie.model.felix import STORED_DEFAULTS
-from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
 from tortie.model.validation import stored_resource
 
@@ -22,16 +22,11 @@ MODULES = (felix_process, felix_dataplane, felix_tables, felix_bpf, felix)
 
 
 def document(spec: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "projectcalico.org/v3",
-        "kind": "FelixConfiguration",
-        "metadata": {"name": "default"},
-        "spec": spec,
-    }
+    return kinddocuments.document(kinds.FELIX_CONFIGURATION, spec, "default")
 
 
 def refused(**spec: Any) -> list[str]:
-    return [path_text(error.path).removeprefix("spec.") for error in read(json.dumps(document(spec))).errors]
+    return kinddocuments.refused_in_spec(kinds.FELIX_CONFIGURATION, spec, "default")
 
 
 def described() -> dict[str, str]:

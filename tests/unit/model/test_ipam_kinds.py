@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from kinddocuments import document, refused_in_spec
+from kinddocuments import stored_spec as stored
 
 from tortie.model import kinds
 from tortie.model.codec import from_document
@@ -17,19 +19,8 @@ from tortie.model.kinds import Kind, ResourceKey
 from tortie.model.validation import change_violations, stored_resource
 
 
-def document(kind: Kind, spec: dict[str, Any], name: str = "default") -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": spec}
-
-
 def refused(kind: Kind, spec: dict[str, Any], name: str = "default") -> list[str]:
-    found = read(json.dumps(document(kind, spec, name))).errors
-    return [path_text(error.path).removeprefix("spec.") for error in found]
-
-
-def stored(kind: Kind, spec: dict[str, Any]) -> dict[str, Any]:
-    [resource] = read(json.dumps(document(kind, spec))).resources
-    spec_stored: dict[str, Any] = with_defaults(resource.document)["spec"]
-    return spec_stored
+    return refused_in_spec(kind, spec, name)
 
 
 def pool(cidr: str = "10.0.0.0/16", **spec: Any) -> dict[str, Any]:
@@ -120,7 +111,7 @@ def test_people_do_not_remove_claims(deleted: bool | str) -> None:
 
 
 def test_a_claim_that_ipam_removes_is_read_with_its_text() -> None:
-    value = json.dumps(document(kinds.BLOCK_AFFINITY, {**CLAIM, "deleted": "true"})).encode()
+    value = json.dumps(document(kinds.BLOCK_AFFINITY, {**CLAIM, "deleted": "true"}, "default")).encode()
     claim = stored_resource(ResourceKey(kinds.BLOCK_AFFINITY, "", "default"), value)
     assert isinstance(claim, BlockAffinityResource)
     assert claim.spec.deleted == "true"

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from kinddocuments import document
+from kinddocuments import refused_in_spec as refused
 
 from tortie.model import kinds
 from tortie.model.codec import from_document, to_document
 from tortie.model.defaults import with_defaults
 from tortie.model.document import read
-from tortie.model.fieldpath import path_text
-from tortie.model.kinds import Kind
 
 FULL = {
     "bgp": {
@@ -27,15 +27,6 @@ FULL = {
     "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1"]}],
 }  # fmt: skip
 STATUS = {"wireguardPublicKey": "k4", "wireguardPublicKeyV6": "k6", "podCIDRs": ["10.244.0.0/24"]}
-
-
-def document(kind: Kind, spec: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "a"}, "spec": spec, **more}
-
-
-def refused(kind: Kind, spec: dict[str, Any], **more: Any) -> list[str]:
-    found = read(json.dumps(document(kind, spec, **more))).errors
-    return [path_text(error.path).removeprefix("spec.") for error in found]
 
 
 def test_a_full_node_is_read_stored_and_written_as_it_is() -> None:

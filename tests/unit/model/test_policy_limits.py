@@ -7,22 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from kinddocuments import document, refused
 
 from tortie.model import kinds
 from tortie.model.columns import columns
 from tortie.model.defaults import with_defaults
 from tortie.model.document import read
-from tortie.model.fieldpath import path_text
 from tortie.model.kinds import Kind, ResourceKey
 from tortie.model.validation import stored_resource
-
-
-def document(kind: Kind, spec: dict[str, Any], name: str = "x") -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": spec}
-
-
-def refused(kind: Kind, spec: dict[str, Any], name: str = "x") -> list[str]:
-    return [path_text(error.path) for error in read(json.dumps(document(kind, spec, name))).errors]
 
 
 def refused_rule(**rule: Any) -> list[str]:

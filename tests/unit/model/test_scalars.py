@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from kinddocuments import reading
 
-from tortie.model.document import ReadResult, read
+from tortie.model import kinds
+from tortie.model.document import ReadResult
 from tortie.model.scalars import format_duration, parse_duration
 
 
 def felix(**spec: Any) -> ReadResult:
-    document = {
-        "apiVersion": "projectcalico.org/v3", "kind": "FelixConfiguration", "metadata": {"name": "default"}, "spec": spec,
-    }  # fmt: skip
-    return read(json.dumps(document))
+    return reading(kinds.FELIX_CONFIGURATION, spec, "default")
 
 
 @pytest.mark.parametrize(

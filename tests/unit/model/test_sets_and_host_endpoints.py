@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from kinddocuments import document, refused
 
 from tortie.model import kinds
 from tortie.model.codec import decode
@@ -13,19 +14,10 @@ from tortie.model.columns import columns
 from tortie.model.defaults import for_storage
 from tortie.model.document import read
 from tortie.model.endpoint import HostEndpoint
-from tortie.model.fieldpath import path_text
 from tortie.model.kinds import Kind
 from tortie.model.sets import NetworkSetSpec, networks, parse_net
 
 SETS = (kinds.NETWORK_SET, kinds.GLOBAL_NETWORK_SET)
-
-
-def document(kind: Kind, spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "x", **metadata}, "spec": spec}
-
-
-def refused(kind: Kind, spec: dict[str, Any], **metadata: Any) -> list[str]:
-    return [path_text(error.path) for error in read(json.dumps(document(kind, spec, **metadata))).errors]
 
 
 @pytest.mark.parametrize(
@@ -63,10 +55,10 @@ def test_an_empty_item_is_kept_and_is_no_network(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", SETS, ids=lambda kind: kind.name)
 def test_a_set_cannot_choose_its_namespace_label(kind: Kind) -> None:
-    assert refused(kind, {}, labels={"projectcalico.org/namespace": "n"}) == [
+    assert refused(kind, {}, metadata={"labels": {"projectcalico.org/namespace": "n"}}) == [
         "metadata.labels[projectcalico.org/namespace]"
     ]
-    assert refused(kind, {}, labels={"role": "db"}) == []
+    assert refused(kind, {}, metadata={"labels": {"role": "db"}}) == []
 
 
 def test_an_empty_set_is_stored_with_an_empty_spec() -> None:
@@ -118,7 +110,7 @@ def test_a_host_endpoint_is_stored_as_written() -> None:
         "node": "a", "interfaceName": "eth0", "expectedIPs": ["0:bb::aa"], "profiles": ["p"],
         "ports": [{"name": "http", "protocol": "TCP", "port": 80}],
     }  # fmt: skip
-    (item,) = read(json.dumps(document(kinds.HOST_ENDPOINT, spec, labels={"role": "db"}))).resources
+    (item,) = read(json.dumps(document(kinds.HOST_ENDPOINT, spec, metadata={"labels": {"role": "db"}}))).resources
     stored = for_storage(item.document, uid="u", creation_timestamp="t")
     assert json.loads(stored)["spec"] == spec
     assert decode(stored, HostEndpoint).spec == item.resource.spec  # type: ignore[attr-defined]

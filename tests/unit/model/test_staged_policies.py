@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from kinddocuments import document, refused
 
 from tortie.model import kinds
 from tortie.model.codec import decode
@@ -18,14 +19,6 @@ from tortie.model.staged import StagedAction, StagedNetworkPolicy
 
 STAGED = (kinds.STAGED_NETWORK_POLICY, kinds.STAGED_GLOBAL_NETWORK_POLICY, kinds.STAGED_KUBERNETES_NETWORK_POLICY)
 ALLOW = {"action": "Allow"}
-
-
-def document(kind: Kind, spec: dict[str, Any], name: str = "x") -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}, "spec": spec}
-
-
-def refused(kind: Kind, spec: dict[str, Any], name: str = "x") -> list[str]:
-    return [path_text(error.path) for error in read(json.dumps(document(kind, spec, name))).errors]
 
 
 @pytest.mark.parametrize("action", [action.value for action in StagedAction])

@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 import pytest
+from kinddocuments import document
 
 from tortie.model import kinds
-from tortie.model.kinds import Kind
 from tortie.model.policy import GlobalNetworkPolicy
 from tortie.model.undeclared import undeclared_paths, with_undeclared, without_undeclared
 
@@ -58,10 +58,6 @@ def test_what_is_not_changed_keeps_them(newer: dict[str, Any]) -> None:
 
 ALLOW, DENY, LOG = {"action": "Allow", "protocol": "TCP"}, {"action": "Deny"}, {"action": "Log"}
 LATER = {"later": 1}
-
-
-def document(kind: Kind, spec: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"kind": kind.name, "apiVersion": kind.api_version, "metadata": {"name": "a"}, "spec": spec, **more}
 
 
 @pytest.mark.parametrize(

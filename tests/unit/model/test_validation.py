@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import kinddocuments
 import msgspec
 import pytest
 
 from tortie.model import kinds
 from tortie.model.codec import InvalidResourceError
 from tortie.model.document import read
-from tortie.model.fieldpath import path_text
 from tortie.model.kinds import Kind, ResourceKey
 from tortie.model.validation import CHECKS, stored_resource
 
 
 def refused(kind: Kind, spec: dict[str, Any], name: str = "x", **metadata: Any) -> list[str]:
-    """The fields that are refused."""
-    document = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name, **metadata}, "spec": spec}
-    return [path_text(error.path) for error in read(json.dumps(document)).errors]
+    return kinddocuments.refused(kind, spec, name, metadata=metadata)
 
 
 def refused_rule(**rule: Any) -> list[str]:

@@ -74,7 +74,7 @@ class AsyncClient:
         raise broken("the stream of a watch ended")
 
     async def _authenticate(self) -> None:
-        if not self._cluster.username or self._cluster.token is not None:
+        if not self._cluster.needs_token:
             return
         try:
             answer = await _stub(await self._open(), AUTHENTICATE)(self._cluster.credentials(), timeout=CALL_S)

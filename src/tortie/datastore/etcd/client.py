@@ -45,7 +45,7 @@ class Client:
     def ask(self, request: rpc.RangeRequest) -> Callable[[], rpc.RangeResponse]:
         """Send *request* now; what is returned waits for the answer, and asks again if it was lost."""
         attempts = Attempts(self._cluster, Effect.READ)
-        if self._needs_token():
+        if self._cluster.needs_token:
             return lambda: self._run(lambda: self._unary(RANGE, request), attempts)
         sent = _stub(self._open(), RANGE).future(request, timeout=CALL_S, metadata=self._cluster.metadata())
 
@@ -73,7 +73,7 @@ class Client:
             attempts.begin()
             was_sent = False
             try:
-                if self._needs_token():
+                if self._cluster.needs_token:
                     self._authenticate()
                 was_sent = True
                 return attempt()
@@ -106,9 +106,6 @@ class Client:
         finally:
             answered.set()
             stream.cancel()
-
-    def _needs_token(self) -> bool:
-        return bool(self._cluster.username) and self._cluster.token is None
 
     def _authenticate(self) -> None:
         try:

@@ -86,6 +86,11 @@ class Cluster:
         if server.number == self._number:
             self._number += 1
 
+    @property
+    def needs_token(self) -> bool:
+        """Whether our password has to be given before the next call."""
+        return bool(self.username) and self.token is None
+
     def credentials(self) -> rpc.AuthenticateRequest:
         """Our user and password."""
         return rpc.AuthenticateRequest(name=self.username, password=self._password)

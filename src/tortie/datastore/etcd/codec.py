@@ -10,16 +10,24 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from tortie.datastore.etcd import rpc_pb2 as rpc
-from tortie.datastore.store import Absent, AtRevision, Check, Delete, Entry, LeaseId, Put, TooLargeError, Write
+from tortie.datastore.store import (
+    Absent,
+    AtRevision,
+    Check,
+    Delete,
+    Entry,
+    LeaseId,
+    Put,
+    TooLargeError,
+    Write,
+    require_key,
+)
 
 MAX_OPERATIONS = 128
 """Of one transaction, checks and writes each: etcd's --max-txn-ops as it comes."""
 
 MAX_REQUEST_BYTES = 1_572_864 - 512
 """etcd's --max-request-bytes as it comes, less what a server adds to a request before it measures it: the user's name, ids."""
-
-_LAST_CHARACTER = "\U0010ffff"
-"""As the other backends: no key holds it."""
 
 
 def key_bytes(key: str) -> bytes:
@@ -63,8 +71,7 @@ def entries_of(pairs: Iterable[rpc.KeyValue]) -> tuple[Entry, ...]:
 
 def put(key: str, value: bytes, lease: LeaseId | None) -> rpc.PutRequest:
     """The request that writes *key*; ValueError for what cannot be one."""
-    if not key or _LAST_CHARACTER in key:
-        raise ValueError(f"{key!r} cannot be a key")
+    require_key(key)
     return rpc.PutRequest(key=key_bytes(key), value=value, lease=lease or 0)
 
 
@@ -111,17 +118,6 @@ def operation(write: Write) -> rpc.RequestOp:
             return rpc.RequestOp(delete_range=rpc.DeleteRangeRequest(key=key_bytes(key), prev_kv=True))
         case _:
             assert_never(write)
-
-
-def holds(check: Check, entry: Entry | None) -> bool:
-    """Whether *check* holds where its key has *entry*."""
-    match check:
-        case Absent():
-            return entry is None
-        case AtRevision(_, revision):
-            return entry is not None and entry.revision == revision
-        case _:
-            assert_never(check)
 
 
 def is_once_only(checks: Sequence[Check], writes: Sequence[Write]) -> bool:

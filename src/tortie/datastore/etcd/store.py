@@ -21,7 +21,6 @@ from tortie.datastore.etcd.codec import (
     MAX_REQUEST_BYTES,
     entries_of,
     entry_of,
-    holds,
     is_once_only,
     key_bytes,
     key_text,
@@ -52,6 +51,7 @@ from tortie.datastore.store import (
     Page,
     Put,
     Write,
+    holds,
     refuse_duplicates,
 )
 
@@ -216,8 +216,8 @@ class EtcdStore:
         return entry_of(answer.prev_kvs[0])
 
     def _delete_at(self, key: str, expected_revision: int) -> Entry:
-        checks, writes = (AtRevision(key, expected_revision),), (Delete(key),)
-        answer = self._client.transact(transaction(checks, [*map(operation, writes)]), Effect.ONCE_ONLY)
+        request = transaction([AtRevision(key, expected_revision)], [operation(Delete(key))])
+        answer = self._client.transact(request, Effect.ONCE_ONLY)
         self._cluster.note(answer.header)
         if answer.succeeded:
             return entry_of(answer.responses[0].delete_range.prev_kvs[0])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tortie.datastore.sqlite.database import mapped
-from tortie.datastore.store import StoreError
+from tortie.datastore.sqlite.database import draft_of, mapped, require_sound
 
 _PAGES = 1000
 """Copied between two words of progress; a page has 4096 bytes."""
@@ -25,25 +24,17 @@ def write_backup(source: sqlite3.Connection, target: Path, progress: Callable[[i
     # That the source is inside a transaction keeps the copy at one revision: outside, every write of others makes it begin anew.
     assert source.in_transaction
     if target.exists():
-        raise FileExistsError(17, "File exists", str(target))
-    handle, draft = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=".new", dir=target.absolute().parent
-    )  # mode 0600
-    os.close(handle)
-    try:
-        _copy(source, Path(draft), progress)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    with draft_of(target) as draft:
+        _copy(source, draft, progress)
         os.link(draft, target)
-        _sync(target.absolute().parent)
-    finally:
-        os.unlink(draft)
+        _sync(target.parent)
 
 
 def _copy(source: sqlite3.Connection, draft: Path, progress: Callable[[int, int], object]) -> None:
     with mapped(draft), contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as copy:
         source.backup(copy, pages=_PAGES, progress=lambda _, left, total: progress(total - left, total))
-        (verdict,) = copy.execute("PRAGMA quick_check").fetchone()
-        if verdict != "ok":
-            raise StoreError(f"the copy is damaged: {verdict}")
+        require_sound(copy, "the copy")
     _sync(draft)
 
 

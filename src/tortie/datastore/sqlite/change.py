@@ -7,7 +7,7 @@ import sqlite3
 from tortie.datastore.sqlite import history
 from tortie.datastore.sqlite.format import ID_BITS
 from tortie.datastore.sqlite.settings import Retention
-from tortie.datastore.store import Entry, LeaseId, NotFoundError, TooLargeError
+from tortie.datastore.store import Entry, LeaseId, NotFoundError, TooLargeError, require_key
 
 MAX_TRANSACTION_BYTES = 16 << 20
 """Keys and values of one transaction together: a watcher must be able to hold a whole revision."""
@@ -46,8 +46,7 @@ class Change:
 
     def put(self, key: str, value: bytes, lease: LeaseId | None) -> Entry:
         """Write *value*; NotFoundError for a lease that has ended, TooLargeError."""
-        if not key or history.LAST_CHARACTER in key:
-            raise ValueError(f"{key!r} cannot be a key")
+        require_key(key)
         if lease is not None and not self.connection.execute("SELECT 1 FROM lease WHERE id = ?", (lease,)).fetchone():
             raise NotFoundError(f"lease {lease}")
         self._size += len(key) + len(value)

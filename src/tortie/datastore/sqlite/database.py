@@ -133,21 +133,28 @@ class FileId(NamedTuple):
 
 def create(path: Path) -> None:
     """Make an empty store at *path*, for its owner only, unless there is one already; missing directories are made."""
-    import tempfile  # noqa: PLC0415 - takes time to load, and a store is made once
-
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_network(path.parent)
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mode 0600
-        os.close(handle)
+        with draft_of(path) as draft:
+            _write_schema(draft)
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
     except OSError as error:
         raise UnavailableError(f"cannot create the datastore {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """An empty file beside *path*, for its owner only, to be linked in when it is complete; gone after the block. OSError."""
+    import tempfile  # noqa: PLC0415 - takes time to load, and a store is made once
+
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mode 0600
+    os.close(handle)
     try:
-        _write_schema(Path(draft))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
+        yield Path(name)
     finally:
-        os.unlink(draft)
+        os.unlink(name)
 
 
 def _write_schema(path: Path) -> None:
@@ -186,6 +193,13 @@ def _check_format(path: Path, connection: sqlite3.Connection) -> int:
     return int(version)
 
 
+def require_sound(connection: sqlite3.Connection, what: str) -> None:
+    """StoreError for *what* is damaged."""
+    (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+    if verdict != "ok":
+        raise StoreError(f"{what} is damaged: {verdict}")
+
+
 @contextlib.contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """SQLite's errors about the file at *path* become the store's."""
@@ -193,7 +207,7 @@ def mapped(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-        mapped = _ERRORS.get(code & 0xFF)
-        if mapped is None:
+        kind = _ERRORS.get(code & 0xFF)
+        if kind is None:
             raise
-        raise mapped(f"{path}: {error}") from error
+        raise kind(f"{path}: {error}") from error

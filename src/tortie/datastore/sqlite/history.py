@@ -11,10 +11,17 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from tortie.datastore.sqlite.format import ID_BITS
-from tortie.datastore.store import Changes, CompactedError, DeleteEvent, Entry, Event, Page, PutEvent, StoreError
-
-LAST_CHARACTER = "\U0010ffff"
-"""A noncharacter that no key holds: ``prefix + LAST_CHARACTER`` sorts after every key that begins with *prefix*."""
+from tortie.datastore.store import (
+    LAST_CHARACTER,
+    Changes,
+    CompactedError,
+    DeleteEvent,
+    Entry,
+    Event,
+    Page,
+    PutEvent,
+    StoreError,
+)
 
 _Row: TypeAlias = tuple[Any, ...]
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tortie.datastore.sqlite import history
 from tortie.datastore.sqlite.change import MAX_TRANSACTION_BYTES, Change
-from tortie.datastore.sqlite.database import Database, mapped
+from tortie.datastore.sqlite.database import Database, mapped, require_sound
 from tortie.datastore.store import AlreadyExistsError, Entry, Limits, StoreError
 from tortie.datastore.transfer import Item, batches, in_order
 
@@ -49,9 +49,7 @@ def opened_backup(file: Path, beside: Path) -> Iterator[sqlite3.Connection]:
             contextlib.closing(Database.open(copy, busy_s=0)) as database,
             database.reading() as connection,
         ):
-            (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
-            if verdict != "ok":
-                raise StoreError(f"{file} is damaged: {verdict}")
+            require_sound(connection, str(file))
             yield connection
 
 

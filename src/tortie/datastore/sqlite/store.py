@@ -20,9 +20,7 @@ from tortie.datastore.sqlite.clock import BootClock, Clock
 from tortie.datastore.sqlite.database import Database, ReplacedFileError
 from tortie.datastore.sqlite.settings import Retention, Settings
 from tortie.datastore.store import (
-    Absent,
     AlreadyExistsError,
-    AtRevision,
     Check,
     ConflictError,
     Delete,
@@ -34,6 +32,7 @@ from tortie.datastore.store import (
     Put,
     UnavailableError,
     Write,
+    holds,
     refuse_duplicates,
 )
 
@@ -142,7 +141,8 @@ class SQLiteStore:
         refuse_duplicates(writes)
         with self._changing() as change:
             for check in checks:
-                _verify(change, check)
+                if not holds(check, change.current(check.key)):
+                    raise ConflictError(check.key)
             for write in writes:
                 match write:
                     case Put(key, value, lease):
@@ -340,19 +340,6 @@ def _expect(change: Change, key: str, expected_revision: int | None) -> Entry:
     if expected_revision is not None and entry.revision != expected_revision:
         raise ConflictError(key)
     return entry
-
-
-def _verify(change: Change, check: Check) -> None:
-    entry = change.current(check.key)
-    match check:
-        case Absent():
-            holds = entry is None
-        case AtRevision(_, revision):
-            holds = entry is not None and entry.revision == revision
-        case _:
-            assert_never(check)
-    if not holds:
-        raise ConflictError(check.key)
 
 
 def _doorbell(path: Path) -> Doorbell:

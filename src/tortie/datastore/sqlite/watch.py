@@ -87,9 +87,8 @@ class SQLiteWatch:
                     reading = history.read_events(
                         connection, self._prefix, self._next, revisions=_PIECE_REVISIONS, max_bytes=_PIECE_BYTES
                     )
-            except ReplacedFileError:
-                self._refuse_other_file()
-                raise
+            except ReplacedFileError as error:
+                raise self._replaced() from error
             self._take(reading)
 
     def _expire(self, database: Database) -> None:
@@ -122,17 +121,17 @@ class SQLiteWatch:
             self._told_at = _loop_time()
         if self._database is None:
             self._database = Database.open(self._settings.path, busy_s=_BUSY_S)
-            if self._database.file != self._file:
-                self._refuse_other_file()
+        if self._database.file != self._file:
+            raise self._replaced()
         return self._database
 
-    def _refuse_other_file(self) -> None:
-        """ReplacedError: revisions of the file that is there now have nothing to do with ours; UnavailableError if there is none."""
+    def _replaced(self) -> ReplacedError:
+        """That revisions of the file that is there now have nothing to do with ours; UnavailableError if there is none."""
         with (
             contextlib.closing(Database.open(self._settings.path, busy_s=_BUSY_S)) as found,
             found.reading() as connection,
         ):
-            raise ReplacedError(self._next - 1, history.span(connection).newest)
+            return ReplacedError(self._next - 1, history.span(connection).newest)
 
     async def aclose(self) -> None:
         self.close()

@@ -58,9 +58,14 @@ def _name(family: Family | None) -> str:
     return f"IPv{family}" if family else "IP"
 
 
+def is_interface_name(text: str) -> bool:
+    """Whether *text* can name a network interface."""
+    return _INTERFACE.fullmatch(text) is not None
+
+
 def check_interface_name(path: FieldPath, text: str) -> Iterator[Violation]:
-    """*text* can name a network interface, or is empty."""
-    if text and not _INTERFACE.fullmatch(text):
+    """*text* can name a network interface."""
+    if not is_interface_name(text):
         yield Violation(path, f"{text!r} is not an interface's name: 1-15 letters, digits, '_', '.' and '-'")
 
 

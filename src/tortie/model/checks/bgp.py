@@ -16,12 +16,13 @@ from tortie.model.bgp import (
     PrefixAdvertisement,
 )
 from tortie.model.checks.addresses import check_address, check_durations, check_range, is_address
+from tortie.model.checks.metadata import check_port_number
 from tortie.model.checks.rule import check_selector
 from tortie.model.checks.violation import Violation, at_most, one_of, under
 from tortie.model.codec import Document
+from tortie.model.scalars import SEVERITIES
 from tortie.net import Address, Family
 
-_SEVERITIES = ("Trace", "Debug", "Info", "Warning", "Error", "Fatal")
 _PEER = re.compile(r"\[(?P<v6>[^]]+)\]:(?P<port6>[0-9]+)|(?P<v4>[0-9.]+):(?P<port4>[0-9]+)|(?P<bare>[^][]+)")
 _COMMUNITY_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _INTERFACE_GLOB = re.compile(r"[a-zA-Z0-9_.*-]{1,15}")
@@ -36,7 +37,7 @@ _CLUSTER_ONLY = (
 
 def check_bgp_configuration_spec(spec: BGPConfigurationSpec) -> Iterator[Violation]:
     """The mesh, its times and ports, and what is announced."""
-    yield from one_of(("logSeverityScreen",), spec.log_severity_screen, _SEVERITIES)
+    yield from one_of(("logSeverityScreen",), spec.log_severity_screen, SEVERITIES)
     yield from check_durations(spec)
     for field, given in (
         ("nodeMeshMaxRestartTime", bool(spec.node_mesh_max_restart_time)),
@@ -44,8 +45,7 @@ def check_bgp_configuration_spec(spec: BGPConfigurationSpec) -> Iterator[Violati
     ):
         if given and not spec.node_to_node_mesh_enabled:
             yield Violation((field,), f"{field} needs the node-to-node mesh")
-    if not 1 <= spec.listen_port <= 65535:
-        yield Violation(("listenPort",), f"{spec.listen_port} is not a port 1-65535")
+    yield from check_port_number(("listenPort",), spec.listen_port)
     for field, blocks in (
         ("serviceLoadBalancerIPs", spec.service_load_balancer_ips),
         ("serviceExternalIPs", spec.service_external_ips),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tortie.model.checks.metadata import is_dns_subdomain, is_port_name
+from tortie.model.checks.addresses import check_interface_name, is_address
+from tortie.model.checks.metadata import check_name, check_port_name, check_port_number
 from tortie.model.checks.qos import check_qos_controls
 from tortie.model.checks.violation import Violation, distinct, under
 from tortie.model.endpoint import (
@@ -21,9 +22,8 @@ from tortie.model.endpoint import (
     WorkloadEndpointSpec,
     endpoint_name,
 )
-from tortie.net import Address, Family, Network
+from tortie.net import Family, Network
 
-_INTERFACE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
 _CONTAINER_ID = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 
 
@@ -67,7 +67,7 @@ def name_of(spec: WorkloadEndpointSpec) -> str:
 def check_endpoint_spec(spec: WorkloadEndpointSpec) -> Iterator[Violation]:
     """Identifiers, interface, addresses and ports."""
     yield from _check_identifiers(spec)
-    yield from _check_interface(spec.interface_name)
+    yield from check_interface_name(("interfaceName",), spec.interface_name)
     for index, network in enumerate(spec.ip_networks):
         if not network.is_host:
             yield Violation(("ipNetworks", index), f"{network} is not one address: expected a /32 or /128")
@@ -94,7 +94,7 @@ def _check_identifiers(spec: WorkloadEndpointSpec) -> Iterator[Violation]:
     }  # fmt: skip
     for field, name in names.items():
         if name:
-            yield from _check_name((field,), name)
+            yield from check_name((field,), name, at_door_only=True)
     if spec.container_id and not _CONTAINER_ID.fullmatch(spec.container_id):
         yield Violation(
             ("containerID",),
@@ -106,38 +106,13 @@ def _check_identifiers(spec: WorkloadEndpointSpec) -> Iterator[Violation]:
         ("ipv4Gateway", spec.ipv4_gateway, Family.V4),
         ("ipv6Gateway", spec.ipv6_gateway, Family.V6),
     ):
-        if text and not _is_address(text, family):
+        if text and not is_address(text, family):
             yield Violation((field,), f"{text!r} is not an IPv{family} address", at_door_only=True)
-
-
-def _check_name(path: tuple[str | int, ...], name: str) -> Iterator[Violation]:
-    if not is_dns_subdomain(name):
-        message = f"{name!r} is not a name: lower-case letters, digits, '-' and '.', at most 253"
-        yield Violation(path, message, at_door_only=True)
 
 
 def _check_profiles(profiles: tuple[str, ...]) -> Iterator[Violation]:
     for index, name in enumerate(profiles):
-        yield from _check_name(("profiles", index), name)
-
-
-def _is_address(text: str, family: Family) -> bool:
-    try:
-        return Address.parse(text).family is family
-    except ValueError:
-        return False
-
-
-def is_interface_name(text: str) -> bool:
-    """What may be the name of a workload's link on its host."""
-    return _INTERFACE.fullmatch(text) is not None
-
-
-def _check_interface(name: str) -> Iterator[Violation]:
-    if not is_interface_name(name):
-        yield Violation(
-            ("interfaceName",), f"{name!r} is not an interface's name: 1-15 letters, digits, '_', '.' and '-'"
-        )
+        yield from check_name(("profiles", index), name, at_door_only=True)
 
 
 def _check_workload_port(port: WorkloadEndpointPort) -> Iterator[Violation]:
@@ -145,23 +120,17 @@ def _check_workload_port(port: WorkloadEndpointPort) -> Iterator[Violation]:
     if not port.name and not port.host_port:
         yield Violation(("name",), "a port without hostPort needs a name")
     if port.name:
-        yield from _check_port_name(port.name)
+        yield from check_port_name(("name",), port.name)
     if not 0 <= port.host_port <= 65535:
         yield Violation(("hostPort",), f"{port.host_port} is not a port 1-65535, or 0 for none")
-    if port.host_ip and not any(_is_address(port.host_ip, family) for family in Family):
+    if port.host_ip and not is_address(port.host_ip):
         yield Violation(("hostIP",), f"{port.host_ip!r} is not an address", at_door_only=True)
 
 
 def _check_port(port: WorkloadEndpointPort | EndpointPort) -> Iterator[Violation]:
     if not port.protocol.has_ports:
         yield Violation(("protocol",), f"{port.protocol} has no ports; expected TCP, UDP or SCTP")
-    if not 1 <= port.port <= 65535:
-        yield Violation(("port",), f"{port.port} is not a port 1-65535")
-
-
-def _check_port_name(name: str) -> Iterator[Violation]:
-    if not is_port_name(name):
-        yield Violation(("name",), f"{name!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter")
+    yield from check_port_number(("port",), port.port)
 
 
 def check_host_endpoint_spec(spec: HostEndpointSpec) -> Iterator[Violation]:
@@ -169,14 +138,14 @@ def check_host_endpoint_spec(spec: HostEndpointSpec) -> Iterator[Violation]:
     if not spec.node:
         yield Violation(("node",), "node is missing; a host endpoint belongs to one node")
     else:
-        yield from _check_name(("node",), spec.node)
+        yield from check_name(("node",), spec.node, at_door_only=True)
     if not spec.interface_name and not spec.expected_ips:
         yield Violation((), "interfaceName and expectedIPs are both missing; one must say which interface is meant")
     if spec.interface_name not in ("", "*"):
-        yield from _check_interface(spec.interface_name)
+        yield from check_interface_name(("interfaceName",), spec.interface_name)
     yield from distinct(("expectedIPs",), tuple(str(address) for address in spec.expected_ips))
     yield from distinct(("profiles",), spec.profiles)
     yield from _check_profiles(spec.profiles)
     for index, port in enumerate(spec.ports):
         yield from under(("ports", index), _check_port(port))
-        yield from under(("ports", index), _check_port_name(port.name))
+        yield from under(("ports", index), check_port_name(("name",), port.name))

@@ -54,8 +54,12 @@ def _check_texts(spec: FelixConfigurationSpec) -> Iterator[Violation]:
     for item in spec.interface_exclude.split(","):
         if len(item) > 1 and item.startswith("/") and item.endswith("/"):
             yield from check_regex(("interfaceExclude",), item[1:-1])
-    yield from check_interface_name(("wireguardInterfaceName",), spec.wireguard_interface_name)
-    yield from check_interface_name(("wireguardInterfaceNameV6",), spec.wireguard_interface_name_v6)
+    for field, name in (
+        ("wireguardInterfaceName", spec.wireguard_interface_name),
+        ("wireguardInterfaceNameV6", spec.wireguard_interface_name_v6),
+    ):
+        if name:
+            yield from check_interface_name((field,), name)
     yield from _check_interface_filter(
         ("iptablesNATOutgoingInterfaceFilter",), spec.iptables_nat_outgoing_interface_filter
     )
@@ -68,7 +72,7 @@ def _check_texts(spec: FelixConfigurationSpec) -> Iterator[Violation]:
         yield Violation(
             ("openstackRegion",), f"{region!r} is not a region: lower-case letters, digits and '-', at most 63"
         )
-    if spec.bpf_ctlb_log_filter not in ("", "all"):
+    if spec.bpf_ctlb_log_filter:
         yield from one_of(("bpfCTLBLogFilter",), spec.bpf_ctlb_log_filter, ("all",))
     if spec.istio_dscp_mark is not None:
         try:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tortie.model.checks.metadata import check_labels, is_port_name, label_name_error, label_value_error
+from tortie.model.checks.metadata import (
+    check_labels,
+    check_port_name,
+    check_port_number,
+    label_name_error,
+    label_value_error,
+)
 from tortie.model.checks.violation import Violation, distinct, one_of, under
 from tortie.model.fieldpath import FieldPath
+from tortie.model.fieldvalues import cidr_network
 from tortie.model.kubernetes import (
     IPBlock,
     LabelSelector,
@@ -16,11 +23,10 @@ from tortie.model.kubernetes import (
     NetworkPolicySpec,
     PodSpec,
 )
-from tortie.net import Network
 
 
 def check_kubernetes_policy_spec(spec: NetworkPolicySpec) -> Iterator[Violation]:
-    """Selectors, peers and ports of a NetworkPolicy."""
+    """Selectors, peers and ports of a NetworkPolicy. Its networks may have host bits."""
     yield from under(("podSelector",), check_label_selector(spec.pod_selector))
     yield from distinct(("policyTypes",), spec.policy_types)
     for index, ingress in enumerate(spec.ingress):
@@ -61,13 +67,13 @@ def _check_peer(peer: NetworkPolicyPeer) -> Iterator[Violation]:
 
 def _check_ip_block(block: IPBlock) -> Iterator[Violation]:
     try:
-        whole = cidr_network(block.cidr)
+        whole = cidr_network(block.cidr, strict=False)
     except ValueError as error:
         yield Violation(("cidr",), str(error))
         return
     for index, text in enumerate(block.except_):
         try:
-            part = cidr_network(text)
+            part = cidr_network(text, strict=False)
         except ValueError as error:
             yield Violation(("except", index), str(error))
             continue
@@ -75,21 +81,14 @@ def _check_ip_block(block: IPBlock) -> Iterator[Violation]:
             yield Violation(("except", index), f"{text} is not a part of {block.cidr}")
 
 
-def cidr_network(text: str) -> Network:
-    """The network of a Kubernetes field; host bits are allowed there, a missing prefix length is not. ValueError."""
-    if not text.partition("/")[2].isdecimal():
-        raise ValueError(f"{text!r} has no prefix length; expected a network such as 10.0.0.0/8 or fd00::/8")
-    return Network.parse(text, strict=False)
-
-
 def _check_port(port: NetworkPolicyPort) -> Iterator[Violation]:
     if port.protocol is not None:
         yield from one_of(("protocol",), port.protocol, ("TCP", "UDP", "SCTP"))
     match port.port:
-        case int(number) if not 1 <= number <= 65535:
-            yield Violation(("port",), f"{number} is not a port 1-65535")
-        case str(name) if not is_port_name(name):
-            yield Violation(("port",), f"{name!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter")
+        case int(number):
+            yield from check_port_number(("port",), number)
+        case str(name):
+            yield from check_port_name(("port",), name)
     if port.end_port is not None:
         if not isinstance(port.port, int):
             yield Violation(("endPort",), "endPort needs a port that is a number")

@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tortie.model.checks.kubernetes import check_label_selector, cidr_network
-from tortie.model.checks.metadata import is_port_name
+from tortie.model.checks.kubernetes import check_label_selector
+from tortie.model.checks.metadata import check_port_name, check_port_number
 from tortie.model.checks.violation import Violation, at_most, distinct, one_of, under
 from tortie.model.codec import Document
+from tortie.model.fieldvalues import cidr_network
 from tortie.model.kubernetes import LabelSelector
 from tortie.model.kubernetes_cluster_policy import (
     ClusterNetworkPolicyEgressPeer,
     ClusterNetworkPolicyEgressRule,
-    ClusterNetworkPolicyIngressPeer,
-    ClusterNetworkPolicyIngressRule,
+    ClusterNetworkPolicyPeer,
     ClusterNetworkPolicyPort,
     ClusterNetworkPolicyProtocol,
+    ClusterNetworkPolicyRule,
     ClusterNetworkPolicySpec,
     NamespacedPod,
     PortRange,
+    peers_of,
 )
 
 TIERS = ("Admin", "Baseline")
@@ -40,9 +42,9 @@ def check_cluster_policy_spec(spec: ClusterNetworkPolicySpec) -> Iterator[Violat
     yield from at_most(("ingress",), spec.ingress, 25)
     yield from at_most(("egress",), spec.egress, 25)
     for index, ingress in enumerate(spec.ingress):
-        yield from under(("ingress", index), _check_rule(ingress, "from", ingress.from_))
+        yield from under(("ingress", index), _check_rule(ingress, "from"))
     for index, egress in enumerate(spec.egress):
-        yield from under(("egress", index), _check_rule(egress, "to", egress.to))
+        yield from under(("egress", index), _check_rule(egress, "to"))
         yield from under(("egress", index), _check_egress(egress))
 
 
@@ -55,11 +57,8 @@ def check_priority_given(document: Document) -> Iterator[Violation]:
 # --- rules -----------------------------------------------------------------------------------------------------------------
 
 
-def _check_rule(
-    rule: ClusterNetworkPolicyIngressRule | ClusterNetworkPolicyEgressRule,
-    field: str,
-    peers: tuple[ClusterNetworkPolicyIngressPeer | ClusterNetworkPolicyEgressPeer, ...],
-) -> Iterator[Violation]:
+def _check_rule(rule: ClusterNetworkPolicyRule, field: str) -> Iterator[Violation]:
+    peers = peers_of(rule)
     if len(rule.name) > 100:
         message = f"{len(rule.name)} characters are too many for a rule's name; at most 100 are allowed"
         yield Violation(("name",), message, at_door_only=True)
@@ -88,7 +87,7 @@ def _check_egress(rule: ClusterNetworkPolicyEgressRule) -> Iterator[Violation]:
 # --- peers -----------------------------------------------------------------------------------------------------------------
 
 
-def _check_peer(peer: ClusterNetworkPolicyIngressPeer | ClusterNetworkPolicyEgressPeer) -> Iterator[Violation]:
+def _check_peer(peer: ClusterNetworkPolicyPeer) -> Iterator[Violation]:
     given: dict[str, object] = {"namespaces": peer.namespaces, "pods": peer.pods}
     yield from _check_pods(peer.namespaces, peer.pods)
     if isinstance(peer, ClusterNetworkPolicyEgressPeer):
@@ -113,7 +112,7 @@ def _check_outside(peer: ClusterNetworkPolicyEgressPeer) -> Iterator[Violation]:
         yield from distinct((field,), items)
     for index, text in enumerate(peer.networks):
         try:
-            cidr_network(text)
+            cidr_network(text, strict=False)
         except ValueError as error:
             yield Violation(("networks", index), str(error))
     for index, text in enumerate(peer.domain_names):
@@ -128,9 +127,8 @@ def _check_protocol(protocol: ClusterNetworkPolicyProtocol) -> Iterator[Violatio
     by_name = {"tcp": protocol.tcp, "udp": protocol.udp, "sctp": protocol.sctp}
     named = protocol.destination_named_port
     yield from _exactly_one({**by_name, "destinationNamedPort": named or None})
-    if named and not is_port_name(named):
-        message = f"{named!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter"
-        yield Violation(("destinationNamedPort",), message)
+    if named:
+        yield from check_port_name(("destinationNamedPort",), named)
     for name, ports in by_name.items():
         if ports is None:
             continue
@@ -142,16 +140,15 @@ def _check_protocol(protocol: ClusterNetworkPolicyProtocol) -> Iterator[Violatio
 
 def _check_port(port: ClusterNetworkPolicyPort) -> Iterator[Violation]:
     yield from _exactly_one({"number": port.number or None, "range": port.range})
-    if port.number and not 1 <= port.number <= 65535:
-        yield Violation(("number",), f"{port.number} is not a port 1-65535")
+    if port.number:
+        yield from check_port_number(("number",), port.number)
     if port.range is not None:
         yield from under(("range",), _check_range(port.range))
 
 
 def _check_range(ports: PortRange) -> Iterator[Violation]:
     for field, number in (("start", ports.start), ("end", ports.end)):
-        if not 1 <= number <= 65535:
-            yield Violation((field,), f"{number} is not a port 1-65535")
+        yield from check_port_number((field,), number)
     if ports.start >= ports.end:
         yield Violation(("end",), f"{ports.end} is not greater than the range's start, {ports.start}")
 

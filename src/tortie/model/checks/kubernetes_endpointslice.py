@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tortie.model.checks.metadata import is_dns_label, is_dns_subdomain
+from tortie.model.checks.metadata import check_port_number, is_dns_label, is_dns_subdomain
 from tortie.model.checks.violation import Violation, at_most, one_of, under
 from tortie.model.kubernetes_endpointslice import Endpoint, EndpointPort, EndpointSlice
 from tortie.net import Address, Family
@@ -18,12 +18,14 @@ def check_endpoint_slice(resource: EndpointSlice) -> Iterator[Violation]:
     yield from at_most(("ports",), resource.ports, 20_000)
     for index, endpoint in enumerate(resource.endpoints):
         yield from under(("endpoints", index), _check_endpoint(endpoint, resource.address_type))
+    names: set[str] = set()
     for index, port in enumerate(resource.ports):
         yield from under(("ports", index), _check_port(port))
-        if port.name in [other.name for other in resource.ports[:index]]:
+        if port.name in names:
             yield Violation(
                 ("ports", index, "name"), f"{port.name!r} is given twice; the ports of a slice differ by name"
             )
+        names.add(port.name)
 
 
 def _check_endpoint(endpoint: Endpoint, address_type: str) -> Iterator[Violation]:
@@ -57,7 +59,7 @@ def _check_address(text: str, address_type: str) -> Iterator[Violation]:
 
 def _check_port(port: EndpointPort) -> Iterator[Violation]:
     yield from one_of(("protocol",), port.protocol, ("TCP", "UDP", "SCTP"))
-    if port.port is not None and not 1 <= port.port <= 65535:
-        yield Violation(("port",), f"{port.port} is not a port 1-65535")
+    if port.port is not None:
+        yield from check_port_number(("port",), port.port)
     if port.name and not is_dns_label(port.name):
         yield Violation(("name",), f"{port.name!r} is not a port's name: lower-case letters, digits and '-'")

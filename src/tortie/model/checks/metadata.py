@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tortie.model.checks.violation import Violation
+from tortie.model.checks.violation import Violation, under
+from tortie.model.fieldpath import FieldPath
 from tortie.model.meta import ObjectMeta
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -30,6 +31,25 @@ def is_dns_subdomain(text: str) -> bool:
 def is_port_name(text: str) -> bool:
     """RFC 6335 §5.1 as Kubernetes reads it: at most 15 of ``a-z0-9-``, with a letter and no ``--``."""
     return _PORT_NAME.fullmatch(text) is not None
+
+
+def check_name(path: FieldPath, text: str, *, at_door_only: bool = False) -> Iterator[Violation]:
+    """*text* can name an object."""
+    if not is_dns_subdomain(text):
+        message = f"{text!r} is not a name: lower-case letters, digits, '-' and '.', at most 253"
+        yield Violation(path, message, at_door_only)
+
+
+def check_port_name(path: FieldPath, text: str) -> Iterator[Violation]:
+    """*text* can name a port."""
+    if not is_port_name(text):
+        yield Violation(path, f"{text!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter")
+
+
+def check_port_number(path: FieldPath, number: int) -> Iterator[Violation]:
+    """*number* is that of a port."""
+    if not 1 <= number <= 65535:
+        yield Violation(path, f"{number} is not a port 1-65535")
 
 
 def label_name_error(text: str) -> str | None:
@@ -68,20 +88,13 @@ def check_annotations(annotations: Mapping[str, str]) -> Iterator[Violation]:
 
 def check_metadata(metadata: ObjectMeta) -> Iterator[Violation]:
     """What holds for every kind."""
-    if not is_dns_subdomain(metadata.name):
-        yield Violation(
-            ("name",), f"{metadata.name!r} is not a name: lower-case letters, digits, '-' and '.', at most 253"
-        )
+    yield from check_name(("name",), metadata.name)
     if metadata.namespace and not is_dns_label(metadata.namespace):
         yield Violation(
             ("namespace",), f"{metadata.namespace!r} is not a namespace's name: lower-case letters, digits and '-'"
         )
-    for field, found in (
-        ("labels", check_labels(metadata.labels)),
-        ("annotations", check_annotations(metadata.annotations)),
-    ):
-        for violation in found:
-            yield violation._replace(path=(field, *violation.path))
+    yield from under(("labels",), check_labels(metadata.labels))
+    yield from under(("annotations",), check_annotations(metadata.annotations))
 
 
 def check_label_name(metadata: ObjectMeta) -> Iterator[Violation]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tortie.model.checks.metadata import check_annotations, is_dns_subdomain, is_port_name
+from tortie.model.checks.metadata import check_annotations, check_name, check_port_name
 from tortie.model.checks.violation import Violation, at_most, distinct, under
 from tortie.model.policy import Action, EntityRule, HTTPMatch, ICMPFields, Rule
-from tortie.net import ICMP, ICMPV6, TCP, Family, Network, Port, Protocol
+from tortie.net import FAMILY_OF_ICMP, TCP, Family, Network, Port, Protocol
 from tortie.selectors import SelectorError, parse
 
 _GLOBAL = re.compile(r"global\s*\(")
-_ICMP_FAMILY = {ICMP.number: 4, ICMPV6.number: 6}
 
 
 def check_selector(field: str, text: str, *, may_be_global: bool = False) -> Iterator[Violation]:
@@ -62,7 +61,7 @@ def _check_protocols(rule: Rule) -> Iterator[Violation]:
             continue
         if protocol.number == 0:
             yield Violation((field,), "0 is not a protocol: a number 1-255, TCP, UDP, ICMP, ICMPv6, SCTP or UDPLite")
-        family = _ICMP_FAMILY.get(protocol.number)
+        family = FAMILY_OF_ICMP.get(protocol)
         if family and rule.ip_version not in (None, family):
             yield Violation((field,), f"{protocol} needs ipVersion {family}, not {rule.ip_version}")
     if rule.protocol is not None and rule.not_protocol is not None:
@@ -93,7 +92,7 @@ def _check_icmp(rule: Rule) -> Iterator[Violation]:
     for field, icmp in (("icmp", rule.icmp), ("notICMP", rule.not_icmp)):
         if icmp is not None:
             yield from under((field,), _check_icmp_fields(icmp))
-    if rule.icmp is not None and (rule.protocol is None or rule.protocol not in (ICMP, ICMPV6)):
+    if rule.icmp is not None and rule.protocol not in FAMILY_OF_ICMP:
         given = rule.protocol or "none"
         yield Violation(("icmp",), f"icmp needs protocol ICMP or ICMPv6, and it is {given}")
 
@@ -136,8 +135,7 @@ def _check_ports(entity: EntityRule, protocol: Protocol | None) -> Iterator[Viol
 
 def _check_port(port: Port) -> Iterator[Violation]:
     if port.is_named:
-        if not is_port_name(port.name):
-            yield Violation((), f"{port.name!r} is not a port's name: at most 15 of a-z, 0-9 and '-', with a letter")
+        yield from check_port_name((), port.name)
     elif port.first == 0:
         yield Violation((), f"{port} begins with 0; ports are 1-65535")
 
@@ -148,9 +146,8 @@ def _check_services(entity: EntityRule) -> Iterator[Violation]:
     if not entity.services.name:
         yield Violation(("services", "name"), "services needs the name of a service")
     for field, name in (("name", entity.services.name), ("namespace", entity.services.namespace)):
-        if name and not is_dns_subdomain(name):
-            message = f"{name!r} is not a name: lower-case letters, digits, '-' and '.', at most 253"
-            yield Violation(("services", field), message, at_door_only=True)
+        if name:
+            yield from check_name(("services", field), name, at_door_only=True)
     beside = {
         "selector": entity.selector, "notSelector": entity.not_selector, "namespaceSelector": entity.namespace_selector,
         "nets": entity.nets, "notNets": entity.not_nets, "serviceAccounts": entity.service_accounts,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tortie.model.checks.violation import Violation
-from tortie.model.meta import ObjectMeta
+from tortie.model.meta import NAMESPACE_LABEL, ObjectMeta
 from tortie.model.sets import NetworkSetSpec, parse_net
-
-_NAMESPACE_LABEL = "projectcalico.org/namespace"
 
 
 def check_network_set_spec(spec: NetworkSetSpec) -> Iterator[Violation]:
@@ -24,5 +22,5 @@ def check_network_set_spec(spec: NetworkSetSpec) -> Iterator[Violation]:
 
 def check_set_labels(metadata: ObjectMeta) -> Iterator[Violation]:
     """No set may say which namespace it is of: policy believes that label."""
-    if _NAMESPACE_LABEL in metadata.labels:
-        yield Violation(("labels", _NAMESPACE_LABEL), f"{_NAMESPACE_LABEL} is given by Calico; leave this label out")
+    if NAMESPACE_LABEL in metadata.labels:
+        yield Violation(("labels", NAMESPACE_LABEL), f"{NAMESPACE_LABEL} is given by Calico; leave this label out")

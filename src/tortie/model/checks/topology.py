@@ -88,8 +88,8 @@ def check_pool_spec(spec: IPPoolSpec) -> Iterator[Violation]:
 
 
 def _check_pool_network(spec: IPPoolSpec) -> Iterator[Violation]:
-    smallest, largest, default = _BLOCK_SIZES[spec.cidr.family]
-    size = spec.block_size or default
+    smallest, largest, _ = _BLOCK_SIZES[spec.cidr.family]
+    size = _block_size(spec)
     if not smallest <= size <= largest:
         yield Violation(("blockSize",), f"{size} is not a block size for IPv{spec.cidr.family}: {smallest}-{largest}")
     elif spec.cidr.prefix_len > size and not spec.disabled:

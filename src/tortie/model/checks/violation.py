@@ -42,6 +42,8 @@ def at_most(path: FieldPath, items: tuple[object, ...], limit: int) -> Iterator[
 
 def distinct(path: FieldPath, items: tuple[str, ...]) -> Iterator[Violation]:
     """A set's items must differ; one that is stored twice all the same means no more than once."""
+    seen: set[str] = set()
     for index, item in enumerate(items):
-        if item in items[:index]:
+        if item in seen:
             yield Violation((*path, index), f"{str(item)!r} is given twice", at_door_only=True)
+        seen.add(item)
