@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
-Key = TypeVar("Key", bound=Hashable)
-Item = TypeVar("Item", bound=Hashable)
+Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 
 class Listing(Generic[Key, Item]):
