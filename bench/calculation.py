@@ -20,11 +20,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from tortie.calc import Calculation
 from tortie.model.meta import HostName
+from tortie.testing.memory import peak_kib
 
 HOST = "node-0"
 LOCAL = 100
@@ -137,7 +137,13 @@ def run(shape: str, endpoints: int) -> dict[str, float]:
     calculation.in_sync()
     deltas = calculation.flush()
     cpu = time.process_time() - making
-    figures = {"cpu": cpu, "imports": imports, "documents": fed - imports, "flush": cpu - fed, "peak": peak_mb()}
+    figures = {
+        "cpu": cpu,
+        "imports": imports,
+        "documents": fed - imports,
+        "flush": cpu - fed,
+        "peak": peak_kib() / 1024,
+    }
     figures["deltas"] = len(deltas)
     del deltas
     gc.freeze()
@@ -177,12 +183,6 @@ def changes(shape: str, endpoints: int, calculation: Calculation) -> dict[str, f
 def reordered(entry: Entry, step: int) -> Entry:
     key, value = entry
     return key, re.sub(rb'"order":\d+', b'"order":%d' % (step * 101 % POLICIES), value)
-
-
-def peak_mb() -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 1024
 
 
 # --- The table -------------------------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ from typing import NamedTuple
 from tortie.analysis.hostmodel import changes
 from tortie.dataplane.links import Links
 from tortie.dataplane.nft import NftDriver
-from tortie.lab.namespaces import CLONE_NEWNET, CLONE_NEWUSER, inside_network, unshare
+from tortie.lab.namespaces import enter_own_network, inside_network
+from tortie.lab.packetnetwork import new_network
 from tortie.lab.wiring import set_sysctls
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.meta import HostName, Resource
@@ -38,8 +39,7 @@ from tortie.net import MAC, TCP, Address, Network, Port
 from tortie.ruleset.options import Compilation
 from tortie.ruleset.values import Accept, BaseChain, ChainReplace, CtState, CtStateMatch, Flush, Hook, Rule
 from tortie.testing.histories import keyed
-from tortie.testing.hosts import Host
-from tortie.testing.layout import new_network
+from tortie.testing.hosts import Host, program
 from tortie.testing.resources import global_network_policy, namespace_profile, pod_endpoint
 
 BAR = 1.1
@@ -98,7 +98,8 @@ def build(case: Case | None) -> Measured:
         set_sysctls(forwards=True)
         client_network, server_network = (connect_workload(links, endpoint) for endpoint in (client, server))
         if case is None:
-            program(Flush((), (PLAIN,), ()))
+            with NftDriver() as driver:
+                program(driver, Flush((), (PLAIN,), ()))
     with inside_network(server_network):
         listener = socket.create_server((str(SERVER), PORT))
     if case is not None:
@@ -106,13 +107,6 @@ def build(case: Case | None) -> Measured:
         with Host(HOST, network, case.compilation) as host:
             host.take(changes({}, keyed([client, server, namespace_profile("default"), *policies])))
     return Measured(client_network, listener)
-
-
-def program(flush: Flush) -> None:
-    with NftDriver() as driver:
-        driver.stage(flush)
-        for batch in driver.plan():
-            driver.apply(batch)
 
 
 def connect_workload(links: Links, endpoint: WorkloadEndpoint) -> int:
@@ -174,7 +168,7 @@ def cases(counts: Sequence[int]) -> list[Case]:
 
 
 def main(counts: Sequence[int]) -> int:
-    unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    enter_own_network()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     wanted = [None, *cases(counts)]
     measured = [build(case) for case in wanted]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,12 +19,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from tortie.analysis.reach.diff import difference
 from tortie.analysis.reach.states import load
 from tortie.model.endpoint import WorkloadEndpoint, WorkloadEndpointSpec
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kinds import key_of
 from tortie.model.meta import ObjectMeta, Resource
 from tortie.model.policy import (
     Action,
@@ -33,13 +30,13 @@ from tortie.model.policy import (
     EntityRule,
     NetworkPolicy,
     NetworkPolicySpec,
-    Profile,
-    ProfileSpec,
     Rule,
     Tier,
     TierSpec,
 )
 from tortie.net import TCP, Network, Port
+from tortie.testing.memory import peak_kib
+from tortie.testing.resources import namespace_profile
 
 REFERENCE = {(300, 100): "26 s", (1_000, 300): "not within 280 s, 2.2 GB"}
 """Netpol-analyzer's figures on two such cores, by workloads and policies; of its own kind of folder."""
@@ -48,7 +45,7 @@ BARS = {"answer": (10.0, "s"), "answer peak": (1024.0, "MB"), "diff": (1.0, "s")
 NAMESPACE = 50
 """Workloads of a namespace."""
 APPS = 25
-PEER_EVERY = 20
+TEAMS = 20
 
 
 # --- a folder ----------------------------------------------------------------------------------------------------------------
@@ -65,7 +62,7 @@ def write_folder(folder: Path, workloads: int, policies: int) -> None:
 
 
 def namespace(space: int) -> str:
-    return f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: ns-{space}, labels: {{team: t{space % PEER_EVERY}}}}}"
+    return f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: ns-{space}, labels: {{team: t{space % TEAMS}}}}}"
 
 
 def pod(space: int, number: int, address: int) -> str:
@@ -100,7 +97,7 @@ spec:
   ingress:
   - from:
     - podSelector: {{matchExpressions: [{{key: version, operator: In, values: [v{number}, v{number + 1}, v{number + 2}]}}]}}
-    - namespaceSelector: {{matchLabels: {{team: t{(space + 3) % PEER_EVERY}}}}}
+    - namespaceSelector: {{matchLabels: {{team: t{(space + 3) % TEAMS}}}}}
       podSelector: {{matchLabels: {{tier: front}}}}
     ports: [{{port: {1000 + at % 500}}}, {{port: http}}]
   - from: [{{ipBlock: {{cidr: 192.168.{at % 200}.0/24, except: [192.168.{at % 200}.128/25]}}}}]
@@ -113,10 +110,9 @@ def whole_answer(workloads: int, policies: int) -> dict[str, float]:
         write_folder(Path(name), workloads, policies)
         arguments = ["policy", "connectivity", "-f", name, "-o", "json"]
         run = (
-            "import sys, re, time; from tortie.cli.main import cli;"
+            "import sys, time; from tortie.cli.main import cli; from tortie.testing.memory import peak_kib;"
             "cli.main(sys.argv[1:], standalone_mode=False);"
-            "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1];"
-            "print(peak, time.process_time(), file=sys.stderr)"
+            "print(peak_kib(), time.process_time(), file=sys.stderr)"
         )
         started = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", run, *arguments], capture_output=True, text=True, check=True)
@@ -136,62 +132,58 @@ def whole_answer(workloads: int, policies: int) -> dict[str, float]:
 # --- a large cluster ------------------------------------------------------------------------------------------------------------
 
 
-def large_cluster(endpoints: int, policies: int, port: int) -> Iterator[Resource]:
-    """Resources: no two endpoints alike, and *port* in the one policy that changes."""
-    allow = (Rule(action=Action.ALLOW),)
+def large_cluster(endpoints: int, policies: int) -> Iterator[Resource]:
+    """No two endpoints alike."""
     yield Tier(metadata=ObjectMeta(name="default"), spec=TierSpec(order=1_000_000.0, default_action="Deny"))
-    spaces = max(1, endpoints // 100)
-    for space in range(spaces):
-        labels = {"pcns.team": f"t{space % PEER_EVERY}", "pcns.projectcalico.org/name": f"ns-{space}"}
-        spec = ProfileSpec(ingress=allow, egress=allow, labels_to_apply=labels)
-        yield Profile(metadata=ObjectMeta(name=f"kns.ns-{space}"), spec=spec)
-    for number in range(endpoints):
-        space = number % spaces
-        own = {
-            "app": f"app-{number // spaces % APPS}",
-            "version": f"v{number}",
-            "projectcalico.org/orchestrator": "k8s",
-        }
-        network = Network(bytes((10, number >> 16, number >> 8 & 255, number & 255)), 32)
-        yield WorkloadEndpoint(
-            metadata=ObjectMeta(name=f"w-{number}", namespace=f"ns-{space}", labels=own),
-            spec=WorkloadEndpointSpec(
-                orchestrator="k8s", node=f"n{number % 500}", pod=f"w-{number}", endpoint="eth0", interface_name=f"cali{number}",
-                ip_networks=(network,), profiles=(f"kns.ns-{space}",),
-            ),
-        )  # fmt: skip
-    for number in range(policies):
-        space, changed = number % spaces, number == policies // 2
-        sources = [f"version == 'v{number}' || app == 'app-{number % APPS}'", "app == 'app-1'"]
-        peers = (
-            EntityRule(selector=sources[0]),
-            EntityRule(selector=sources[1], namespace_selector=f"team == 't{number % 20}'"),
-        )
-        ports = (Port(port if changed else 1000 + number % 500),)
-        rules = tuple(
-            Rule(action=Action.ALLOW, protocol=TCP, source=peer, destination=EntityRule(ports=ports)) for peer in peers
-        )
-        yield NetworkPolicy(
-            metadata=ObjectMeta(name=f"p-{number}", namespace=f"ns-{space}"),
-            spec=NetworkPolicySpec(
-                selector=f"app == 'app-{number // spaces % APPS}'", types=(Direction.INGRESS,), ingress=rules
-            ),
-        )
+    spaces = spaces_of(endpoints)
+    yield from (namespace_profile(f"ns-{space}", team=f"t{space % TEAMS}") for space in range(spaces))
+    yield from (workload(number, spaces) for number in range(endpoints))
+    yield from (network_policy(number, spaces, port=1000 + number % 500) for number in range(policies))
+
+
+def spaces_of(endpoints: int) -> int:
+    return max(1, endpoints // 100)
+
+
+def workload(number: int, spaces: int) -> WorkloadEndpoint:
+    space = number % spaces
+    own = {
+        "app": f"app-{number // spaces % APPS}",
+        "version": f"v{number}",
+        "projectcalico.org/orchestrator": "k8s",
+    }
+    network = Network(bytes((10, number >> 16, number >> 8 & 255, number & 255)), 32)
+    return WorkloadEndpoint(
+        metadata=ObjectMeta(name=f"w-{number}", namespace=f"ns-{space}", labels=own),
+        spec=WorkloadEndpointSpec(
+            orchestrator="k8s", node=f"n{number % 500}", pod=f"w-{number}", endpoint="eth0", interface_name=f"cali{number}",
+            ip_networks=(network,), profiles=(f"kns.ns-{space}",),
+        ),
+    )  # fmt: skip
+
+
+def network_policy(number: int, spaces: int, port: int) -> NetworkPolicy:
+    peers = (
+        EntityRule(selector=f"version == 'v{number}' || app == 'app-{number % APPS}'"),
+        EntityRule(selector="app == 'app-1'", namespace_selector=f"team == 't{number % TEAMS}'"),
+    )
+    to_port = EntityRule(ports=(Port(port),))
+    rules = tuple(Rule(action=Action.ALLOW, protocol=TCP, source=peer, destination=to_port) for peer in peers)
+    return NetworkPolicy(
+        metadata=ObjectMeta(name=f"p-{number}", namespace=f"ns-{number % spaces}"),
+        spec=NetworkPolicySpec(
+            selector=f"app == 'app-{number // spaces % APPS}'", types=(Direction.INGRESS,), ingress=rules
+        ),
+    )
 
 
 def one_change(endpoints: int, policies: int) -> dict[str, float]:
     """Seconds of loading both states, and of telling what the change opens and closes."""
     gc.disable()
-    before = {
-        ResourceKey(kind_of(r), r.metadata.namespace, r.metadata.name): r for r in large_cluster(endpoints, policies, 1)
-    }
-    changed = next(r for r in large_cluster(1, policies, 2) if r.metadata.name == f"p-{policies // 2}")
-    key = next(key for key in before if key.name == f"p-{policies // 2}")
-    old = before[key]
-    after = {
-        **before,
-        key: msgspec.structs.replace(old, spec=msgspec.structs.replace(old.spec, ingress=changed.spec.ingress)),
-    }
+    number, spaces = policies // 2, spaces_of(endpoints)
+    one, other = (network_policy(number, spaces, port) for port in (1, 2))
+    before = {key_of(r): r for r in large_cluster(endpoints, policies)} | {key_of(one): one}
+    after = {**before, key_of(other): other}
     gc.freeze()
     started = time.perf_counter()
     states = load(before, after)
@@ -200,15 +192,9 @@ def one_change(endpoints: int, policies: int) -> dict[str, float]:
     done = time.perf_counter()
     pairs = sum(len(change.sources) * len(change.destinations) for change in changes)
     return {
-        "load": loaded - started, "diff": done - loaded, "diff peak": peak_mb(), "classes": len(states.before.universe.classes),
+        "load": loaded - started, "diff": done - loaded, "diff peak": peak_kib() / 1024, "classes": len(states.before.universe.classes),
         "changes": len(changes), "pairs": pairs,
     }  # fmt: skip
-
-
-def peak_mb() -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 1024
 
 
 # --- what was found ----------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tortie.model import kinds
 from tortie.model.codec import decode, encode_document
 from tortie.model.endpoint import endpoint_name
 from tortie.model.meta import CALICO
+from tortie.testing.memory import peak_kib
 
 BAR = 0.5
 NAMESPACES = 200
@@ -168,12 +168,6 @@ def resources(count: int) -> Iterator[Document]:
 
 
 # --- One decoding, in a process of its own ----------------------------------------------------------------------------------
-
-
-def peak_kib() -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1])
 
 
 def run_decoding(reader: str, path: Path) -> None:

@@ -53,6 +53,8 @@ from tortie.ruleset.values import (
     SetType,
     Side,
 )
+from tortie.testing.groups import tell, with_sets
+from tortie.testing.hosts import program
 
 COUNT = 2_000
 MEMBERS = 50
@@ -119,12 +121,6 @@ def dispatch_changes() -> Iterator[Change]:
         yield Change(Flush((), (MapDelta("wl-to", ((ifname, chain),)),), ()), text)
 
 
-def program(driver: NftDriver, flush: Flush) -> None:
-    driver.stage(flush)
-    for batch in driver.plan():
-        driver.apply(batch)
-
-
 def run_nft(text: str) -> None:
     subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True, capture_output=True)
 
@@ -173,9 +169,7 @@ class Policies:
     def member_comes(self, i: int) -> None:
         set_id = self._set_id(i * 37 % self._count)
         added = frozenset({(FIRST + (1 << 20) + i).network()})
-        change = self._sets.update(IPSetDelta(id=set_id, added=added))
-        for group in self._sets.listeners(set_id):
-            group.members_changed(change)
+        tell(self._sets, IPSetDelta(id=set_id, added=added))
         self.flush()
 
     def rule_changes(self, i: int) -> None:
@@ -194,15 +188,7 @@ class Policies:
         self._group.set_rules(self._policy(i), (rule,))
 
     def flush(self) -> None:
-        flush, sets = self._group.flush(), self._sets.flush()
-        program(
-            self._driver,
-            Flush(
-                (*sets.created, *flush.create),
-                (*sets.hashes, *sets.intervals, *flush.switch),
-                (*flush.delete, *sets.deleted),
-            ),
-        )
+        program(self._driver, with_sets(self._group.flush(), self._sets))
 
     def _set_id(self, i: int) -> IPSetId:
         return IPSetId(f"s:{i}")

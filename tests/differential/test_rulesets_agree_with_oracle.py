@@ -24,6 +24,7 @@ TESTS = 400 if "TORTIE_SOAK" in os.environ else 16
 
 pytestmark = pytest.mark.timeout(600)  # some 15 seconds alone, several times that on a machine that does much else
 
+
 @pytest.mark.skipif("TORTIE_SEED" in os.environ, reason="one series is replayed")
 @pytest.mark.parametrize("number", range(TESTS))
 def test_rulesets_do_with_packets_what_the_oracle_says(number: int, record: Callable[[str, Tally], None]) -> None:

@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from tortie.testing.clusters import random_cluster
+from tortie.testing.differential import oracle_of
 from tortie.testing.flows import Traffic, crossings
 from tortie.testing.topology import UPLINKS
-from tortie.verdict import Cluster
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))
@@ -15,8 +15,7 @@ def test_a_flow_is_delivered_if_it_gets_through_every_host_on_its_way(first: int
     for seed in range(first, first + 50):
         rng = Random(seed)
         cluster = random_cluster(rng)
-        topology, traffic = cluster.topology, Traffic(rng, cluster)
-        oracle = Cluster.of(cluster.calico(), {host: topology.interfaces(host) for host in cluster.hosts})
+        topology, traffic, oracle = cluster.topology, Traffic(rng, cluster), oracle_of(cluster)
         views = {host: oracle.host_view(host) for host in cluster.hosts}
         for flow in (traffic.flow() for _ in range(30)):
             way = crossings(flow, topology)

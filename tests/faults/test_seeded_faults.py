@@ -61,7 +61,7 @@ def check(fault: Fault, folder: Path, note: Callable[[str, str], None]) -> None:
     note("seeded faults and what found each", f"{fault.name} ({fault.file}): {finder.name}, {seconds:.0f} s")
 
 
-def test_every_fault_is_still_a_change_of_a_line_that_is_there(tmp_path: Path) -> None:
+def test_every_fault_is_still_a_change_of_a_line_that_is_there() -> None:
     assert len(FAULTS) >= 50
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert [fault.name for fault in FAULTS if (SOURCE / "tortie" / fault.file).read_text().count(fault.old) != 1] == []

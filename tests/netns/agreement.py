@@ -25,11 +25,11 @@ from tortie.net import Address, Protocol
 from tortie.ruleset.options import Compilation
 from tortie.testing.bed import Bed, Shot
 from tortie.testing.clusters import RandomCluster
-from tortie.testing.differential import is_spoofed, walk
+from tortie.testing.differential import oracle_of, walk
 from tortie.testing.flows import Crossing, crossings
 from tortie.testing.histories import keyed
 from tortie.testing.hosts import Host
-from tortie.verdict import Cluster, HostVerdict, HostView
+from tortie.verdict import HostVerdict, HostView
 
 FORGET_AFTER = 1000
 """Flows. To list what a kernel tracks takes it tens of milliseconds, however little that is."""
@@ -98,8 +98,7 @@ class Hosts:
             for host in self._hosts.values():
                 host.take(updates[part::flushes])
         self._resources = resources
-        interfaces = {name: self._bed.topology.interfaces(name) for name in self._hosts}
-        oracle = Cluster.of(resources.values(), interfaces)
+        oracle = oracle_of(cluster)
         self._views = {name: oracle.host_view(name) for name in self._hosts}
 
     def restart(self, *, keep_rules: bool) -> None:
@@ -142,7 +141,7 @@ class Hosts:
     def _answers(self, shot: Shot, arrived: bool) -> Answers:
         found, verdicts = self.judge(shot)
         topology = self._bed.topology
-        walked = all(walk(self._hosts[c.host].model, c, is_spoofed=is_spoofed(topology, c)).is_accepted for c in found)
+        walked = all(walk(self._hosts[c.host].model, c, topology).is_accepted for c in found)
         return Answers(shot, found, verdicts, walked, arrived)
 
     # --- telling -----------------------------------------------------------------------------------------------------------

@@ -13,13 +13,13 @@ import subprocess
 import traceback
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tortie.dataplane.links import LinkEvent, LinkWatch
-from tortie.lab.namespaces import CLONE_NEWNET, CLONE_NEWUSER, inside_network, refused, unshare
+from tortie.lab.errors import UserNamespacesOffError
+from tortie.lab.namespaces import enter_own_network
 
 DEADLINE_S = 30
 _PASSED, _FAILED, _SKIPPED = 0, 1, 2
@@ -73,26 +73,10 @@ def _run_child(body: Callable[[], None], writer: int) -> None:
 
 
 def _enter() -> None:
-    uid, gid = os.getuid(), os.getgid()
     try:
-        unshare(CLONE_NEWUSER | CLONE_NEWNET)
-    except OSError as error:
-        if not refused(error):
-            raise
-        if uid != 0:
-            pytest.skip("needs user namespaces, which are switched off here, or root")
-        unshare(CLONE_NEWNET)
-        return
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-
-
-def other_network() -> int:
-    """A descriptor of one more, new network namespace."""
-    with inside_network(os.open("/proc/thread-self/ns/net", os.O_RDONLY)):
-        unshare(CLONE_NEWNET)
-        return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        enter_own_network()
+    except UserNamespacesOffError:
+        pytest.skip("needs user namespaces, which are switched off here, or root")
 
 
 def run(*command: str) -> str:

@@ -36,13 +36,11 @@ from tortie.calc.hoststate import (
 )
 from tortie.calc.state import HostState
 from tortie.dataplane.nft import NftDriver
-from tortie.dataplane.nft.encode import canonical
 from tortie.model.policy import Action
 from tortie.net import TCP, Network
-from tortie.ruleset import Compiler, Options, Ruleset, apply_flush, initial
-from tortie.ruleset.kept import Kept
+from tortie.ruleset import Options
 from tortie.ruleset.options import Compilation
-from tortie.ruleset.ruleset import Chain
+from tortie.testing.hosts import DrivenModel, program, unsettled
 from tortie.testing.hoststates import OUTER, changed_state, diff, random_state
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ruleset"
@@ -53,38 +51,19 @@ class Host:
 
     def __init__(self, driver: NftDriver, options: Options) -> None:
         self._driver = driver
-        self._compiler = Compiler(options)
-        self._compiler.interfaces_changed(OUTER)
-        self._compiler.keep(Kept.of(driver.read_back().contents.ruleset()))
-        self._ruleset = apply_flush(Ruleset(), initial(options))
-        driver.stage(initial(options))
+        self._model = DrivenModel(driver, options.compilation)
+        for ifname, addresses in OUTER.items():
+            self._model.know(ifname, addresses)
+        self._model.begin(options)
 
     def take(self, deltas: list[HostStateDelta]) -> list[str]:
         """Put the change in force; what the kernel was told to do."""
-        for delta in deltas:
-            self._compiler.update(delta)
-        flush = self._compiler.flush()
-        self._ruleset = apply_flush(self._ruleset, flush)
-        self._driver.stage(flush)
-        told = []
-        for batch in self._driver.plan():
-            told += [f"{operation.what} {operation.subject}" for operation in batch.operations]
-            self._driver.apply(batch)
-        return told
+        self._model.take(deltas)
+        batches = program(self._driver)
+        return [f"{operation.what} {operation.subject}" for batch in batches for operation in batch.operations]
 
     def check(self) -> None:
-        contents = self._driver.read_back().contents
-        wanted = {
-            name: Chain(tuple(map(canonical, chain.rules)), chain.base) for name, chain in self._ruleset.chains.items()
-        }
-        found = contents.ruleset()
-        assert contents.unrecognised() == ()
-        assert dict(found.chains) == wanted
-        assert dict(found.sets) == dict(self._ruleset.sets)
-        assert {name: dict(entries) for name, entries in found.maps.items()} == {
-            name: dict(entries) for name, entries in self._ruleset.maps.items()
-        }
-        assert self._driver.plan() == ()
+        assert unsettled(self._driver, self._model.ruleset) == ()
 
 
 @pytest.mark.parametrize("compilation", [Compilation.LINEAR, Compilation.RUNS])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from isolation import isolated, other_network, run
+from isolation import isolated, run
 
 from tortie.calc.hoststate import (
     EndpointId,
@@ -36,9 +36,11 @@ from tortie.calc.hoststate import (
 )
 from tortie.dataplane.nft import NftDriver
 from tortie.lab.namespaces import inside_network
+from tortie.lab.packetnetwork import new_network
 from tortie.model.policy import Action
 from tortie.net import UDP, Address
 from tortie.ruleset import Compiler, EndpointToHostAction, Options, initial
+from tortie.testing.hosts import program
 
 HOST, PEER = "10.0.0.1", "10.0.0.2"
 PORT, OTHER_PORT = 7000, 7001
@@ -53,7 +55,7 @@ WAIT_S = 0.3
 @contextmanager
 def linked(ifname: str) -> Iterator[int]:
     """The peer's network, joined to this one by a link that is called *ifname* here."""
-    peer = other_network()
+    peer = new_network()
     run("ip", "link", "set", "lo", "up")
     run("ip", "link", "add", ifname, "type", "veth", "peer", "name", "eth0")
     run("ip", "link", "set", "eth0", "netns", f"/proc/{os.getpid()}/fd/{peer}")
@@ -73,10 +75,7 @@ def enforce(deltas: list[HostStateDelta]) -> None:
     for delta in deltas:
         compiler.update(delta)
     with NftDriver() as driver:
-        driver.stage(initial(options))
-        driver.stage(compiler.flush())
-        for batch in driver.plan():
-            driver.apply(batch)
+        program(driver, initial(options), compiler.flush())
         assert driver.plan() == ()
 
 

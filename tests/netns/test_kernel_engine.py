@@ -36,12 +36,7 @@ def by_kernel(lines: list[Line], compilation: str) -> list[Line]:
         sys.executable,
         "-m",
         "tortie",
-        "policy",
-        "query",
-        "--jsonl",
-        "--engine",
-        "kernel",
-        "--compilation",
+        *["policy", "query", "--jsonl", "--engine", "kernel", "--compilation"],
         compilation,
     ]
     stdin = "".join(json.dumps(line) + "\n" for line in lines)

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from isolation import isolated, other_network, pending, run
+from isolation import isolated, pending, run
 
 from tortie.dataplane.driver import KernelRefusedError
 from tortie.dataplane.links import AddressesChanged, EventsLost, LinkChanged, LinkGone, Links, LinkWatch
 from tortie.lab.namespaces import inside_network
+from tortie.lab.packetnetwork import new_network
 from tortie.net import MAC, Address, Network
 
 HOST_MAC = MAC.parse("ee:ee:ee:ee:ee:ee")
@@ -33,7 +34,7 @@ def ip(*words: str) -> list[dict[str, Any]]:
 
 @isolated
 def test_a_veth_has_the_names_macs_and_mtu_asked_for_and_its_peer_is_born_elsewhere() -> None:
-    other = other_network()
+    other = new_network()
     with Links() as links:
         made = links.create_veth(
             "caliabc", mac=HOST_MAC, peer_name="eth0", peer_mac=PEER_MAC, peer_namespace_fd=other, mtu=1400
@@ -54,7 +55,7 @@ def test_a_veth_has_the_names_macs_and_mtu_asked_for_and_its_peer_is_born_elsewh
 
 @isolated
 def test_a_workload_reaches_the_host_through_its_routes_as_soon_as_the_link_is_up() -> None:
-    other = other_network()
+    other = new_network()
     pod, pod6, gateway6 = Address.parse("10.0.0.1"), Address.parse("fd00::1"), Address.parse("fe80::1")
     with Links() as links:
         links.create_veth("caliabc", mac=HOST_MAC, peer_name="eth0", peer_mac=PEER_MAC, peer_namespace_fd=other)
@@ -107,7 +108,7 @@ def test_what_the_kernel_refuses_is_told_with_the_link_and_the_reason() -> None:
 
 @isolated
 def test_deleting_one_end_deletes_both_and_a_moved_link_is_in_the_other_namespace() -> None:
-    other = other_network()
+    other = new_network()
     with Links() as links:
         links.create_veth("caliabc", peer_name="peer")
         links.move("peer", other)

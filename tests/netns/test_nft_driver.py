@@ -15,10 +15,9 @@ from isolation import isolated, run
 from tortie.dataplane.driver import KernelRefusedError
 from tortie.dataplane.netlink.message import HEADER_SIZE
 from tortie.dataplane.nft import Contents, NewerTableError, NftDriver
-from tortie.dataplane.nft.batch import BATCH_BYTES, Batch, Kind, Step, Subject
-from tortie.dataplane.nft.encode import canonical
+from tortie.dataplane.nft.batch import BATCH_BYTES, Kind, Step, Subject
 from tortie.net import TCP, Address, Family, Network, Protocol
-from tortie.ruleset.ruleset import Chain, Ruleset, apply_flush
+from tortie.ruleset.ruleset import Ruleset, apply_flush
 from tortie.ruleset.values import (
     Accept,
     AddressPortElement,
@@ -48,6 +47,7 @@ from tortie.ruleset.values import (
     SetType,
     Side,
 )
+from tortie.testing.hosts import as_in_kernel, program
 from tortie.testing.rulesets import creations
 
 A, B = Address.parse("10.0.0.1"), Address.parse("10.0.0.2")
@@ -91,26 +91,12 @@ def flush(*switch, create=(), delete=()) -> Flush:
     return Flush(tuple(create), tuple(switch), tuple(delete))
 
 
-def carry_out(driver: NftDriver) -> list[Batch]:
-    """Apply all that is planned."""
-    batches = driver.plan()
-    for batch in batches:
-        driver.apply(batch)
-    return list(batches)
-
-
-def program(driver: NftDriver, *flushes: Flush) -> list[Batch]:
-    for each in flushes:
-        driver.stage(each)
-    return carry_out(driver)
-
-
 def persist(driver: NftDriver) -> list[str]:
     """Plan and apply until nothing is left to do, as the agent does; what was refused on the way."""
     refused: list[str] = []
     for _ in range(10):
         try:
-            if not carry_out(driver):
+            if not program(driver):
                 return refused
         except KernelRefusedError as error:
             refused.append(str(error))
@@ -122,8 +108,7 @@ def wanted(*flushes: Flush) -> Ruleset:
     ruleset = Ruleset()
     for each in flushes:
         ruleset = apply_flush(ruleset, each)
-    chains = {name: Chain(tuple(map(canonical, chain.rules)), chain.base) for name, chain in ruleset.chains.items()}
-    return Ruleset(chains, ruleset.sets, ruleset.maps)
+    return as_in_kernel(ruleset)
 
 
 def in_kernel() -> Ruleset:
@@ -292,8 +277,8 @@ def test_a_change_takes_what_earlier_ones_left():
         members = members - going | coming
         driver.stage(flush(create=[SetDelta("members", coming)], delete=[SetDelta("members", removed=going)]))
         if rng.random() < 0.5:
-            carry_out(driver)
-    carry_out(driver)
+            program(driver)
+    program(driver)
 
     assert in_kernel().sets["members"].elements == members
 
@@ -501,7 +486,7 @@ def test_a_refused_base_chain_is_not_passed_over():
 
     for _ in range(4):
         with pytest.raises(KernelRefusedError, match="chain other"):
-            carry_out(driver)
+            program(driver)
     assert in_kernel() == wanted(HOST)
 
 

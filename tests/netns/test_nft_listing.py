@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from isolation import isolated, other_network, run
+from isolation import isolated, run
 
 from tortie.dataplane.netlink.message import attribute_map
 from tortie.dataplane.netlink.socket import NETLINK_NETFILTER, NetlinkSocket
 from tortie.dataplane.nft import NftDriver, messages
 from tortie.dataplane.nft.expressions import Expression, Lookup, parse_expressions
 from tortie.lab.namespaces import inside_network
+from tortie.lab.packetnetwork import new_network
 from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Protocol
 from tortie.ruleset.values import (
     Accept,
@@ -60,6 +61,7 @@ from tortie.ruleset.values import (
     Statement,
     TupleMatch,
 )
+from tortie.testing.hosts import program
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "nft"
 V4, V6 = Family
@@ -353,14 +355,12 @@ def test_nft_lists_what_is_programmed_readably_and_reloads_it(case: str, golden:
     @isolated
     def body() -> None:
         with NftDriver() as driver:
-            driver.stage(CASES[case])
-            for batch in driver.plan():
-                driver.apply(batch)
+            program(driver, CASES[case])
         listed = run("nft", "list", "ruleset")
         golden(GOLDEN / case / "expected.nft", listed)
         ours = list(rules_in_kernel())
 
-        with inside_network(other_network()):
+        with inside_network(new_network()):
             run("nft", "-c", listed)
             run("nft", listed)
             assert list(rules_in_kernel()) == ours

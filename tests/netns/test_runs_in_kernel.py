@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import socket
 from collections import Counter
 from random import Random
 
@@ -20,37 +19,26 @@ from tortie.calc.hoststate import HostRule, IPSetId, PeerMatch, PolicyId, PortRa
 from tortie.dataplane.links import Links
 from tortie.dataplane.nft import NftDriver
 from tortie.lab.packets import first_packet
+from tortie.lab.ports import Sender
 from tortie.model.policy import Action, Direction
-from tortie.net import UDP, Address, Family
+from tortie.net import UDP, Address
 from tortie.ruleset.interpreter import Packet
 from tortie.ruleset.marks import has_bit
 from tortie.ruleset.runs import ALWAYS, AUTO, CostModel
 from tortie.ruleset.values import BaseChain, ChainReplace, Drop, Flush, Hook, Jump, LogPacket, Rule
 from tortie.testing.groups import OPTIONS, GroupHost, GroupState, changed_state, elements, random_packets, random_state
-from tortie.verdict import Flow
+from tortie.testing.hosts import program
+from tortie.verdict.packet import Packet as FirstPacket
 
 SMALL = CostModel(linear_below=3, budget=4, port_span=2, max_runs=2, block=2, node=2)
-IPV6_HDRINCL = 36
 
 
-class Sender:
-    """Sends packets as they are, of any source."""
-
-    def __init__(self) -> None:
-        self._sockets = {
-            Family.V4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
-            Family.V6: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW),
-        }
-        self._sockets[Family.V6].setsockopt(socket.IPPROTO_IPV6, IPV6_HDRINCL, 1)
-        for each in self._sockets.values():
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-
-    def is_sent(self, packet: bytes, family: Family, destination: str) -> bool:
-        try:
-            self._sockets[family].sendto(packet, (destination, 0))
-        except PermissionError:
-            return False
-        return True
+def is_sent(sender: Sender, data: bytes, destination: Address) -> bool:
+    try:
+        sender.send(data, destination)
+    except PermissionError:
+        return False
+    return True
 
 
 def local_everywhere() -> None:
@@ -61,23 +49,9 @@ def local_everywhere() -> None:
         run("ip", family, "route", "add", "local", cidr, "dev", "lo")
 
 
-def program(driver: NftDriver, flush: Flush) -> None:
-    driver.stage(flush)
-    for batch in driver.plan():
-        driver.apply(batch)
-
-
 def as_bytes(packet: Packet, number: int) -> bytes:
-    flow = Flow(
-        source=packet.source,
-        destination=packet.destination,
-        protocol=packet.protocol,
-        source_port=packet.source_port,
-        destination_port=packet.destination_port,
-        icmp_type=packet.icmp_type,
-        icmp_code=packet.icmp_code,
-    )
-    return first_packet(flow.packet, number)
+    fields = {name: getattr(packet, name) for name in FirstPacket.__struct_fields__}
+    return first_packet(FirstPacket(**fields), number)
 
 
 def stage(chain: str, decisive: Action) -> ChainReplace:
@@ -110,7 +84,7 @@ def test_real_packets_get_what_the_list_says(cost: CostModel, direction: Directi
                 for number, packet in enumerate(random_packets(rng, 40)):
                     fate = state.fate(packet)
                     seen[fate.action] += 1
-                    sent = sender.is_sent(as_bytes(packet, number), packet.family, str(packet.destination))
+                    sent = is_sent(sender, as_bytes(packet, number), packet.destination)
                     assert sent is (fate.action is Action.ALLOW), f"seed {seed}: {packet}: {fate}"
                 state = changed_state(rng, state)
             driver.read_back()
@@ -200,7 +174,7 @@ class SendingProcess:
         while not select.select([self._ending], [], [], 0)[0]:
             for _ in range(100):
                 sent += 1
-                refused += not sender.is_sent(data, packet.family, str(packet.destination))
+                refused += not is_sent(sender, data, packet.destination)
         return sent, refused
 
     def end(self) -> tuple[int, int]:

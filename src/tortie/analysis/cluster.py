@@ -15,22 +15,22 @@ import msgspec
 
 from tortie.analysis.documents import UnreadableDocumentError, read_documents
 from tortie.analysis.nodes import node_addresses
-from tortie.analysis.slices import slices_of
+from tortie.analysis.slices import host_addresses, slices_of
 from tortie.conversion import ConversionError, convert, endpoint_of_pod, staged_network_policy
 from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kinds import ResourceKey, key_of, kind_of
 from tortie.model.kubernetes import Namespace, Pod, ServiceAccount
 from tortie.model.meta import ObjectMeta, Resource
 from tortie.model.policy import Action, Profile, ProfileSpec, Rule, Tier, TierSpec
 from tortie.model.staged import StagedKubernetesNetworkPolicy
 from tortie.model.topology import Node
 from tortie.net import Address
+from tortie.verdict.names import DEFAULT_ALLOW
 
 DEFAULT_NODE = "default-node"
 """The node of pods that name none, unless the documents have just one Node: then it is that."""
 
-_DEFAULT_ALLOW = "projectcalico-default-allow"
 _FINISHED = ("Succeeded", "Failed")
 
 
@@ -84,9 +84,9 @@ def filled_in(resources: Mapping[ResourceKey, Resource], node: str = "") -> Know
             raise RefusedError(key, str(error)) from error
         left_out += [f"{key}: {sentence}" for sentence in sentences]
         for meant in means:
-            found.setdefault(_key(meant), meant)
+            found.setdefault(key_of(meant), meant)
     for resource in (*_profiles_of_names(with_nodes.values()), *_built_in(), *slices_of(with_nodes.values())):
-        found.setdefault(_key(resource), resource)
+        found.setdefault(key_of(resource), resource)
     given = {key: value for key, value in with_nodes.items() if _is_taken(value)}
     return known({**found, **given}, with_nodes.values(), tuple(left_out))
 
@@ -109,10 +109,6 @@ def known(
     )
 
 
-def _key(resource: Resource) -> ResourceKey:
-    return ResourceKey(kind_of(resource), resource.metadata.namespace, resource.metadata.name)
-
-
 def _is_taken(resource: Resource) -> bool:
     """Whether verdict and calc are given it as it is."""
     kind = kind_of(resource)
@@ -129,7 +125,10 @@ def _meaning(resource: Resource) -> tuple[Iterable[Resource], tuple[str, ...]]:
     match resource:
         case Pod():
             endpoint = endpoint_of_pod(resource)
-            return () if endpoint is None else (endpoint,), ()
+            if endpoint is not None:
+                return (endpoint,), ()
+            host_addresses(resource)  # a service may stand before it, so they must be readable here too
+            return (), ()
         case StagedKubernetesNetworkPolicy():
             return (staged_network_policy(resource),), ()
         case _:
@@ -165,7 +164,7 @@ def _built_in() -> Iterator[Resource]:
         spec = TierSpec(order=float(order), default_action=action)
         yield Tier(metadata=ObjectMeta(name=name), spec=spec)
     allow = (Rule(action=Action.ALLOW),)
-    yield Profile(metadata=ObjectMeta(name=_DEFAULT_ALLOW), spec=ProfileSpec(ingress=allow, egress=allow))
+    yield Profile(metadata=ObjectMeta(name=DEFAULT_ALLOW), spec=ProfileSpec(ingress=allow, egress=allow))
 
 
 def _profiles_of_names(resources: Iterable[Resource]) -> Iterator[Resource]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from tortie.analysis.ends import EPHEMERAL_PORT
 from tortie.net import TCP, Family, Protocol
 from tortie.verdict import Cluster, Endpoint, Flow, Verdict
-
-EPHEMERAL_PORT = 49152
-"""The source port that is asked about: the first of those that clients use (RFC 6335 §6)."""
 
 
 class Probe(NamedTuple):

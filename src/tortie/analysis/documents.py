@@ -7,9 +7,8 @@ a kind that we do not know of a group that has policies is refused, since leavin
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from tortie.analysis.nodes import calico_node, is_kubernetes_node
@@ -17,7 +16,7 @@ from tortie.model import kinds
 from tortie.model.codec import Document, InvalidResourceError, from_document
 from tortie.model.fieldpath import path_text
 from tortie.model.fieldvalues import suggestion
-from tortie.model.kinds import KINDS, Kind, ResourceKey
+from tortie.model.kinds import KINDS, Kind, ResourceKey, kind_with_header
 from tortie.model.meta import Resource
 from tortie.model.validation import violations
 
@@ -84,9 +83,11 @@ def _kind(place: str, document: Document) -> Kind | None:
     if not isinstance(name, str) or not isinstance(api_version, str):
         missing = "kind" if not isinstance(name, str) else "apiVersion"
         raise UnreadableDocumentError(f"{place}: {missing} is missing; a resource has apiVersion and kind")
-    found = _kinds_by_header().get((api_version, name))
-    if found is not None or is_kubernetes_node(document):
-        return found or kinds.NODE
+    if is_kubernetes_node(document):
+        return kinds.NODE
+    found = kind_with_header(api_version, name)
+    if found is not None and found.name == name:  # in other letters no API server would take it
+        return found
     if is_no_matter_of_policy(api_version, name):
         return None
     known = sorted(kind.name for kind in KINDS if kind.api_version == api_version)
@@ -102,14 +103,9 @@ def _kind(place: str, document: Document) -> Kind | None:
 
 def is_no_matter_of_policy(api_version: str, name: str) -> bool:
     """Whether a kind is to be left aside: it is not known, and none that could open or close something."""
-    if any((kind.api_version, kind.name.lower()) == (api_version, name.lower()) for kind in KINDS):
+    if kind_with_header(api_version, name) is not None:
         return False
     return not api_version.rpartition("/")[0].endswith(_WITH_POLICIES) or name in _LEFT_ASIDE
-
-
-@functools.cache
-def _kinds_by_header() -> Mapping[tuple[str, str], Kind]:
-    return {(kind.api_version, kind.name): kind for kind in KINDS}
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import msgspec
 
 from tortie.analysis.cluster import KnownCluster
 from tortie.model.endpoint import WorkloadEndpoint
-from tortie.net import ICMP, ICMPV6, Address, Family, Protocol
+from tortie.net import FAMILY_OF_ICMP, Address, Family, Protocol
 from tortie.verdict import Flow
 from tortie.verdict.refs import NO_ADDRESS, End, EndpointRef, HostRef
 
@@ -16,7 +16,6 @@ EPHEMERAL_PORT = 49152
 """The source port that is asked about where none is said: the first of those that clients use (RFC 6335 §6)."""
 
 _HOST = "host:"
-_ONLY_FAMILY = {ICMP: Family.V4, ICMPV6: Family.V6}
 
 
 class UnknownEndError(ValueError):
@@ -62,7 +61,7 @@ class Directory:
         if not protocol.has_ports and port is not None:
             raise ValueError(f"{protocol} has no ports; expected port null")
         source, destination = self.ends(question.source), self.ends(question.destination)
-        families = [_ONLY_FAMILY[protocol]] if protocol in _ONLY_FAMILY else list(Family)
+        families = [FAMILY_OF_ICMP[protocol]] if protocol in FAMILY_OF_ICMP else list(Family)
         common = [family for family in families if family in source and family in destination]
         if not common:
             versions = " or ".join(f"IPv{family}" for family in families)

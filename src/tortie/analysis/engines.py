@@ -12,14 +12,14 @@ from typing import Protocol
 import msgspec
 
 from tortie.analysis.cluster import KnownCluster
-from tortie.analysis.hostmodel import HostModel, first_packet
+from tortie.analysis.hostmodel import HostModel
 from tortie.analysis.placeholders import StandIns, stand_ins
-from tortie.analysis.ways import LOOPBACK, Hop, Ways, over_loopback
-from tortie.model.kinds import ResourceKey, kind_of
-from tortie.model.meta import HostName, Resource
+from tortie.analysis.ways import Hop, Ways, over_loopback
+from tortie.model.meta import HostName
 from tortie.net import Address
 from tortie.ruleset.options import Compilation
 from tortie.verdict import Cluster, Flow
+from tortie.verdict.names import LOOPBACK
 from tortie.verdict.packet import HostPacket, Packet
 from tortie.verdict.refs import NO_ADDRESS, End, HostRef
 
@@ -59,10 +59,9 @@ class RulesetEngine:
     def become(self, known: KnownCluster, cluster: Cluster) -> None:
         """The cluster is now *known*, and *cluster* the oracle's view of it."""
         self._stand_ins = stand_ins(known)
-        self._resources = keyed(self._stand_ins)
         self._ways = Ways(cluster)
         for host in self._hosts.values():
-            host.become(self._resources)
+            host.become(self._stand_ins.resources)
 
     def allow(self, flows: Sequence[Flow]) -> list[bool]:
         return [self._is_delivered(flow) for flow in flows]
@@ -75,29 +74,18 @@ class RulesetEngine:
         return all(self._cross(hop, packet) for hop in self._ways.hops(flow))
 
     def _cross(self, hop: Hop, packet: Packet) -> bool:
-        return all(self._passes(part, packet) for part in over_loopback(hop))
-
-    def _passes(self, hop: Hop, packet: Packet) -> bool:
-        host = self._host(hop)
-        is_spoofed = self._ways.is_spoofed(hop, packet, self._stand_ins)
-        return host.walk(first_packet(packet, *hop.interfaces, is_spoofed=is_spoofed)).is_accepted
+        first = over_loopback(hop)[0]
+        is_spoofed = self._ways.is_spoofed(first, packet, self._stand_ins)
+        return self._host(first).cross(packet, *first.interfaces, is_spoofed=is_spoofed).is_accepted
 
     def _host(self, hop: Hop) -> HostModel:
         host = self._hosts.get(hop.node)
         if host is None:
             host = self._hosts[hop.node] = HostModel(HostName(hop.node), self._compilation)
-            host.become(self._resources)
+            host.become(self._stand_ins.resources)
         for ifname, addresses in self._ways.own_interfaces(hop).items():
             host.know(ifname, addresses)
         return host
-
-
-def keyed(addressed: StandIns) -> dict[ResourceKey, Resource]:
-    """The resources by what they are."""
-    return {
-        ResourceKey(kind_of(resource), resource.metadata.namespace, resource.metadata.name): resource
-        for resource in addressed.resources
-    }
 
 
 def host_hop(node: str, packet: HostPacket) -> Hop:

@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from tortie.calc.peers import peer_of_workload
+from tortie.calc.labels import LabelsOfProfile, effective_labels, packed
+from tortie.calc.peers import peer_of_host_endpoint, peer_of_network_set, peer_of_workload
 from tortie.calc.scoping import (
     NAMESPACE_LABEL,
     NAMESPACE_PREFIX,
@@ -20,7 +21,7 @@ from tortie.calc.scoping import (
 from tortie.conversion import ConversionError, meaning, pod_labels
 from tortie.model import kinds
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
-from tortie.model.kinds import Kind
+from tortie.model.kinds import Kind, ResourceKey
 from tortie.model.kubernetes import Namespace, Pod, ServiceAccount
 from tortie.model.meta import Resource
 from tortie.model.policy import Profile
@@ -92,7 +93,7 @@ class Existing(NamedTuple):
 def existing(resources: Collection[Resource]) -> Existing:
     """What *resources* hold, of Calico's kinds and of Kubernetes'. A pod with an endpoint of its own counts once."""
     profiles = _profiles(resources)
-    endpoints = [*_endpoints(resources, profiles), *_pods(resources, profiles), *_host_endpoints(resources, profiles)]
+    endpoints = [*_endpoints(resources, profiles), *_pods(resources, profiles)]
     return Existing(
         Population("endpoint", endpoints),
         Population("network set", _sets(resources, profiles)),
@@ -104,16 +105,18 @@ def existing(resources: Collection[Resource]) -> Existing:
 
 def _profiles(resources: Collection[Resource]) -> Mapping[str, Profile]:
     """By name; one that is stored wins over the same one as a Kubernetes object means it."""
-    meant = [profile for item in resources if isinstance(item, Namespace | ServiceAccount) for profile in _meant(item)]
+    names = (item for item in resources if isinstance(item, Namespace | ServiceAccount))
+    meant = [profile for item in names for profile in meant_by(item).values() if isinstance(profile, Profile)]
     stored = [item for item in resources if isinstance(item, Profile)]
     return {profile.metadata.name: profile for profile in (*meant, *stored)}
 
 
-def _meant(resource: Namespace | ServiceAccount) -> Iterator[Profile]:
+def meant_by(resource: Resource) -> Mapping[ResourceKey, Resource]:
+    """What *resource* means; nothing for what cannot be converted, such as a namespace of too long a name: nobody has its labels."""
     try:
-        yield from (profile for profile in meaning(resource).values() if isinstance(profile, Profile))
-    except ConversionError:  # a name too long to be stored: then nobody has its labels
-        return
+        return meaning(resource)
+    except ConversionError:
+        return {}
 
 
 def _given(labels: Labels, prefix: str) -> dict[str, str]:
@@ -150,12 +153,12 @@ def _namespace_and_account(profile: str) -> tuple[str, str]:
 
 
 def _endpoints(resources: Iterable[Resource], profiles: Mapping[str, Profile]) -> Iterator[Labels]:
-    def labels_of(name: str) -> Labels | None:
-        return profiles[name].spec.labels_to_apply if name in profiles else None
-
     for item in resources:
-        if isinstance(item, WorkloadEndpoint):
-            yield peer_of_workload(item).effective_labels(labels_of)
+        match item:
+            case WorkloadEndpoint():
+                yield peer_of_workload(item).effective_labels(_labels_of(profiles))
+            case HostEndpoint():
+                yield peer_of_host_endpoint(item).effective_labels(_labels_of(profiles))
 
 
 def _pods(resources: Collection[Resource], profiles: Mapping[str, Profile]) -> Iterator[Labels]:
@@ -165,28 +168,14 @@ def _pods(resources: Collection[Resource], profiles: Mapping[str, Profile]) -> I
         namespace, account = pod.metadata.namespace, pod.spec.service_account_name
         if not pod.spec.host_network and (namespace, pod.metadata.name) not in connected:
             given = (f"{_OF_NAMESPACE}{namespace}", f"{_OF_ACCOUNT}{namespace}.{account}")
-            yield {**_inherited(given, profiles), **pod_labels(pod)}
-
-
-def _host_endpoints(resources: Iterable[Resource], profiles: Mapping[str, Profile]) -> Iterator[Labels]:
-    for resource in resources:
-        if isinstance(resource, HostEndpoint):
-            yield {**_inherited(resource.spec.profiles, profiles), **resource.metadata.labels}
+            yield effective_labels(*packed(pod_labels(pod)), given, _labels_of(profiles))
 
 
 def _sets(resources: Iterable[Resource], profiles: Mapping[str, Profile]) -> Iterator[Labels]:
-    for resource in resources:
-        metadata = resource.metadata
-        if isinstance(resource, GlobalNetworkSet):
-            yield metadata.labels
-        elif isinstance(resource, NetworkSet):
-            given = _inherited((f"{_OF_NAMESPACE}{metadata.namespace}",), profiles)
-            yield {**given, **metadata.labels, NAMESPACE_LABEL: metadata.namespace}
+    for item in resources:
+        if isinstance(item, NetworkSet | GlobalNetworkSet):
+            yield peer_of_network_set(item).effective_labels(_labels_of(profiles))
 
 
-def _inherited(names: Iterable[str], profiles: Mapping[str, Profile]) -> Labels:
-    labels: dict[str, str] = {}
-    for name in names:
-        if name in profiles:
-            labels = {**profiles[name].spec.labels_to_apply, **labels}
-    return labels
+def _labels_of(profiles: Mapping[str, Profile]) -> LabelsOfProfile:
+    return lambda name: profiles[name].spec.labels_to_apply if name in profiles else None

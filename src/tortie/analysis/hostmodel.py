@@ -18,6 +18,7 @@ from tortie.net import Address, Family
 from tortie.ruleset import Compiler, Options, Outcome, Packet, Ruleset, apply_flush, initial, walk
 from tortie.ruleset.options import Compilation
 from tortie.ruleset.values import CtState, Flush
+from tortie.verdict.names import LOOPBACK
 from tortie.verdict.packet import Packet as Headers
 
 _BEGINS = {Family.V4: {8, 13, 15, 17}, Family.V6: {128, 139}}
@@ -34,13 +35,15 @@ class RulesetModel:
         self._interfaces: dict[str, frozenset[Address]] = {}
         self.begin(self._options({}))
 
-    def take(self, deltas: Iterable[HostStateDelta]) -> None:
-        """Put changes in force. ValueError for settings that no agent could use."""
+    def take(self, deltas: Iterable[HostStateDelta]) -> Flush:
+        """Put changes in force; what they came to. ValueError for settings that no agent could use."""
         for delta in deltas:
             if isinstance(delta, ConfigUpdate):
                 self._configure(self._options(delta.values))
             self.compiler.update(delta)
-        self.flushed(self.compiler.flush())
+        flush = self.compiler.flush()
+        self.flushed(flush)
+        return flush
 
     def know(self, ifname: str, addresses: frozenset[Address]) -> None:
         """Take in that the host has this interface with these addresses; host endpoints are found by that."""
@@ -50,9 +53,18 @@ class RulesetModel:
         self.compiler.interfaces_changed(dict(self._interfaces))
         self.flushed(self.compiler.flush())
 
-    def walk(self, packet: Packet) -> Outcome:
-        """What the host does with *packet*."""
-        return walk(self.ruleset, packet)
+    def cross(self, headers: Headers, in_interface: str, out_interface: str, *, is_spoofed: bool = False) -> Outcome:
+        """What the host does with the first packet of a new connection between two of its interfaces, or, where one is empty, itself.
+
+        What it sends to itself over loopback arrives there at once, and is tracked by then, unless it left untracked.
+        """
+        packet = first_packet(headers, in_interface, out_interface, is_spoofed=is_spoofed)
+        outcome = walk(self.ruleset, packet)
+        if outcome.is_accepted and (in_interface, out_interface) == ("", LOOPBACK):
+            is_tracked = outcome.packet.ct_state is not CtState.UNTRACKED
+            changes = {"in_interface": LOOPBACK, "out_interface": "", "is_tracked": is_tracked}
+            return walk(self.ruleset, msgspec.structs.replace(outcome.packet, **changes))
+        return outcome
 
     def begin(self, options: Options) -> None:
         """Forget all that was taken in, but for the interfaces."""

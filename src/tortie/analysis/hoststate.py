@@ -35,12 +35,12 @@ def _document(state: HostState, sets: Mapping[IPSetId, SetDefinition]) -> Plain:
             {"id": i, **_definition(sets[i]), "members": _members(members)}
             for i, members in sorted(state.ip_sets.items())
         ],
-        "policies": [{**_policy(i), **plain(policy)} for i, policy in sorted(state.policies.items())],
+        "policies": [{**_named(i), **plain(policy)} for i, policy in sorted(state.policies.items())],
         "profiles": [{"name": name, **plain(profile)} for name, profile in sorted(state.profiles.items())],
         "workloadEndpoints": [
-            {**_endpoint(i), **plain(endpoint)} for i, endpoint in sorted(state.workload_endpoints.items())
+            {**_named(i), **plain(endpoint)} for i, endpoint in sorted(state.workload_endpoints.items())
         ],
-        "hostEndpoints": [{**_endpoint(i), **plain(endpoint)} for i, endpoint in sorted(state.host_endpoints.items())],
+        "hostEndpoints": [{**_named(i), **plain(endpoint)} for i, endpoint in sorted(state.host_endpoints.items())],
         "routes": [plain(route) for _, route in sorted(state.routes.items())],
         "pools": [plain(pool) for _, pool in sorted(state.pools.items())],
         "tunnelEndpoints": [plain(vtep) for _, vtep in sorted(state.vteps.items())],
@@ -63,19 +63,15 @@ def _members(members: frozenset[Member]) -> list[str]:
     return sorted(f"{m.address},{m.protocol}:{m.port}" if isinstance(m, tuple) else str(m) for m in members)
 
 
-def _policy(policy_id: PolicyId) -> Plain:
-    return {field: value for field, value in policy_id._asdict().items() if value}
-
-
-def _endpoint(endpoint_id: EndpointId) -> Plain:
-    return {field: value for field, value in endpoint_id._asdict().items() if value}
+def _named(identity: PolicyId | EndpointId) -> Plain:
+    return {field: value for field, value in identity._asdict().items() if value}
 
 
 def plain(value: object) -> Any:
     """*value* of the host's state as JSON has it: fields in camel case, those at their default left out."""
     match value:
         case PolicyId():
-            return _policy(value)
+            return _named(value)
         case msgspec.Struct():
             fields = {info.name: (getattr(value, info.name), info.default) for info in msgspec.structs.fields(value)}
             return {_camel(name): plain(found) for name, (found, default) in fields.items() if found != default}

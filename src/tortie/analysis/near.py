@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tortie.model.policy import Action, Direction, Profile, Rule
-from tortie.net import Address
+from tortie.model.policy import Action, Direction, Rule
 from tortie.verdict import Cluster, Decision, Verdict
 from tortie.verdict.match import fail_closed, mismatches
-from tortie.verdict.order import AnyPolicy, reference, rules
-from tortie.verdict.packet import Party, Traffic
-from tortie.verdict.refs import NO_ADDRESS, End, PolicyRef
+from tortie.verdict.order import reference, rules
+from tortie.verdict.refs import PolicyRef
 from tortie.verdict.trace import RuleTrace
 
 
@@ -43,17 +41,17 @@ class _Search:
         self._slices = cluster.policies.slices
         self._profiles = cluster.policies.profiles
         self._policies = {reference(p): p for tier in cluster.policies.tiers for p in tier.policies}
-        self._traffic = _traffic(cluster, verdict)
+        self._traffic = cluster.traffic(verdict.flow)
 
     def found(self) -> Iterator[NearMiss]:
         for decision in self._verdict.decisions:
             for traced in (policy for tier in decision.tiers for policy in tier.policies):
                 policy = self._policies[traced.policy]
-                written: Sequence[Rule] = rules(policy, decision.direction)
-                yield from self._of(traced.policy, decision, traced.rules, written, _namespace(policy))
+                written = rules(policy, decision.direction)
+                yield from self._of(traced.policy, decision, traced.rules, written, policy.metadata.namespace)
             for profile in decision.profiles:
                 if profile.profile in self._profiles:
-                    written = _profile_rules(self._profiles[profile.profile], decision.direction)
+                    written = rules(self._profiles[profile.profile], decision.direction)
                     yield from self._of(profile.profile, decision, profile.rules, written, "")
 
     def _of(
@@ -71,29 +69,3 @@ class _Search:
             reasons = list(mismatches(judged, self._traffic, namespace, self._slices))
             if len(reasons) == 1:
                 yield NearMiss(owner, decision.direction, trace.index, trace.action, reasons[0])
-
-
-def _namespace(policy: AnyPolicy) -> str:
-    return policy.metadata.namespace
-
-
-def _profile_rules(profile: Profile, direction: Direction) -> Sequence[Rule]:
-    return profile.spec.ingress if direction is Direction.INGRESS else profile.spec.egress
-
-
-def _traffic(cluster: Cluster, verdict: Verdict) -> Traffic:
-    """The flow's packet between its ends; one that has no address yet is found by selectors all the same."""
-    flow = verdict.flow
-    traffic = Traffic.of(flow.packet, cluster.peers)
-    source, destination = (
-        _party(cluster, end, party)
-        for end, party in ((flow.source, traffic.source), (flow.destination, traffic.destination))
-    )
-    return Traffic(packet=traffic.packet, source=source, destination=destination)
-
-
-def _party(cluster: Cluster, end: End, party: Party) -> Party:
-    if isinstance(end, Address) or end.address not in NO_ADDRESS.values():
-        return party
-    peers = tuple(peer for peer in cluster.endpoints if (peer.namespace, peer.name) == end[:2])
-    return Party(which=party.which, address=None, port=party.port, peers=peers)

@@ -9,6 +9,9 @@ from tortie.model.codec import Document
 from tortie.model.topology import Node
 from tortie.net import Address
 
+OWN_ADDRESSES = ("InternalIP", "ExternalIP")
+"""The types of a Kubernetes node's addresses by which the cluster knows it; of others there are names."""
+
 
 def is_kubernetes_node(document: Document) -> bool:
     """Whether *document* is a Node of Kubernetes, whose kind we do not store: a Calico Node stands for it."""
@@ -22,7 +25,7 @@ def calico_node(document: Document) -> Document:
     addresses = [
         {"address": entry["address"], "type": entry["type"]}
         for entry in (listed if isinstance(listed, list) else ())
-        if isinstance(entry, dict) and entry.get("type") in ("InternalIP", "ExternalIP")
+        if isinstance(entry, dict) and entry.get("type") in OWN_ADDRESSES
     ]
     kept = {field: metadata[field] for field in ("name", "labels") if metadata.get(field)} if metadata else {}
     return {

@@ -33,7 +33,7 @@ _WITH_RULES = (NetworkPolicy, GlobalNetworkPolicy, StagedNetworkPolicy, StagedGl
 class StandIns(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster in which everybody has an address."""
 
-    resources: tuple[Resource, ...]
+    resources: Mapping[ResourceKey, Resource]
     endpoints: Mapping[tuple[str, str], Mapping[Family, Address]]
     """The stand-ins of workload endpoints, by namespace and name."""
     nodes: Mapping[str, Mapping[Family, Address]]
@@ -50,8 +50,8 @@ def stand_ins(cluster: KnownCluster) -> StandIns:
     }
     nodes = {node: _addresses(next(numbers)) for node, addresses in cluster.nodes.items() if not addresses}
     if not endpoints and not nodes:
-        return StandIns(resources=cluster.values(), endpoints={}, nodes={})
-    resources = tuple(_with_stand_ins(key, resource, endpoints) for key, resource in cluster.resources.items())
+        return StandIns(resources=cluster.resources, endpoints={}, nodes={})
+    resources = {key: _with_stand_ins(key, resource, endpoints) for key, resource in cluster.resources.items()}
     return StandIns(resources=resources, endpoints=endpoints, nodes=nodes)
 
 

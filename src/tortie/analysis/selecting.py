@@ -39,12 +39,10 @@ from tortie.selectors.syntax import (
     Compare,
     Comparison,
     Global,
-    Has,
-    Leaf,
     Node,
     Not,
     Or,
-    map_leaves,
+    all_having,
     prefix_labels,
 )
 
@@ -259,11 +257,11 @@ def _namespaces(path: FieldPath, field: str, text: str) -> Iterator[Request]:
 def _limit(namespace: str, namespaces: str) -> Limit:
     if namespaces:
         node = parse(namespaces).node
-        if _mentions_global(node):
-            return (
-                Limit(_over_namespaces(node), " in no namespace") if node == Global() else Limit(_over_namespaces(node))
-            )
-        return Limit(_over_namespaces(node), "" if node == All() else " in the selected namespaces")
+        if node == Global():
+            words = " in no namespace"
+        else:
+            words = "" if node == All() or _mentions_global(node) else " in the selected namespaces"
+        return Limit(_over_namespaces(node), words)
     if namespace:
         in_it = Selector(Compare(NAMESPACE_LABEL, Comparison.EQUAL, namespace))
         return Limit(in_it, f" in namespace {namespace}")
@@ -272,17 +270,7 @@ def _limit(namespace: str, namespaces: str) -> Limit:
 
 def _over_namespaces(node: Node) -> Selector:
     """A selector of namespaces as one of what belongs to them."""
-
-    def meant(leaf: Leaf) -> Node:
-        match leaf:
-            case All():
-                return Has(NAMESPACE_LABEL)
-            case Global():
-                return Not(Has(NAMESPACE_LABEL))
-            case _:
-                return leaf
-
-    return Selector(map_leaves(prefix_labels(node, NAMESPACE_PREFIX), meant))
+    return Selector(all_having(prefix_labels(node, NAMESPACE_PREFIX), NAMESPACE_LABEL))
 
 
 def _mentions_global(node: Node) -> bool:

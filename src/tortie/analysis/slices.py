@@ -12,9 +12,15 @@ from tortie.net import Address, Family
 
 
 def slices_of(resources: Iterable[Resource]) -> Iterator[EndpointSlice]:
-    """One slice for each service and each pod with addresses that it selects; none for services that have slices already."""
+    """One slice for each service and each pod with addresses that it selects; none for services that have slices already.
+
+    Of *resources* that have been converted: ConversionError for pods that cannot be.
+    """
     resources = tuple(resources)
-    pods = [pod for pod in resources if isinstance(pod, Pod)]
+    pods: dict[str, list[Pod]] = {}
+    for pod in resources:
+        if isinstance(pod, Pod):
+            pods.setdefault(pod.metadata.namespace, []).append(pod)
     sliced = {
         (found.metadata.namespace, found.metadata.labels.get(SERVICE_LABEL))
         for found in resources
@@ -24,28 +30,25 @@ def slices_of(resources: Iterable[Resource]) -> Iterator[EndpointSlice]:
         if not isinstance(service, Service) or not service.spec.selector:
             continue
         if (service.metadata.namespace, service.metadata.name) not in sliced:
-            for pod in pods:
-                if _selects(service, pod) and (addresses := _addresses(pod)):
+            wanted = service.spec.selector.items()
+            for pod in pods.get(service.metadata.namespace, ()):
+                if wanted <= pod.metadata.labels.items() and (addresses := _addresses(pod)):
                     yield _slice(service, pod, addresses[0])
-
-
-def _selects(service: Service, pod: Pod) -> bool:
-    return (
-        pod.metadata.namespace == service.metadata.namespace
-        and service.spec.selector.items() <= dict(pod.metadata.labels).items()
-    )
 
 
 def _addresses(pod: Pod) -> tuple[Address, ...]:
     """As its endpoint has them. A pod with the host's network is behind its service too, by the host's address."""
-    try:
-        endpoint = endpoint_of_pod(pod)
-    except ConversionError:
-        return ()  # told where the pod itself is converted
-    if endpoint is not None:
-        return tuple(network.address for network in endpoint.spec.ip_networks)
+    endpoint = endpoint_of_pod(pod)
+    return host_addresses(pod) if endpoint is None else tuple(n.address for n in endpoint.spec.ip_networks)
+
+
+def host_addresses(pod: Pod) -> tuple[Address, ...]:
+    """The addresses of a pod with the host's network, by its status. ConversionError for text that is none."""
     texts = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
-    return tuple(Address.parse(text) for text in texts if text)
+    try:
+        return tuple(Address.parse(text) for text in texts if text)
+    except ValueError as error:
+        raise ConversionError(str(error)) from error
 
 
 def _slice(service: Service, pod: Pod, address: Address) -> EndpointSlice:

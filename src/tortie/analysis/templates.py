@@ -9,6 +9,7 @@ that another owns is left out, for the owner is the workload: a ReplicaSet of a 
 from __future__ import annotations
 
 from tortie.analysis.documents import is_no_matter_of_policy
+from tortie.analysis.nodes import OWN_ADDRESSES
 from tortie.model.yamltree import MappingNode, Node, ScalarNode, SequenceNode
 
 _TEMPLATE: dict[tuple[str, str], tuple[str, ...]] = {
@@ -21,8 +22,6 @@ _TEMPLATE: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "ReplicationController"): ("spec", "template"),
 }
 """Kinds with a template of pods, by group, and where it is."""
-
-_OWN_ADDRESSES = ("InternalIP", "ExternalIP")
 
 
 def of_a_cluster(node: MappingNode) -> MappingNode | None:
@@ -61,7 +60,7 @@ def _calico_node(node: MappingNode) -> MappingNode:
         ("metadata", _mapping(node, [(name, _at(node, "metadata", name)) for name in ("name", "labels")])),
     ]
     if isinstance(listed, SequenceNode):
-        own = (item for item in listed.items if isinstance(item, MappingNode) and _text(item, "type") in _OWN_ADDRESSES)
+        own = (item for item in listed.items if isinstance(item, MappingNode) and _text(item, "type") in OWN_ADDRESSES)
         entries.append(("spec", _mapping(listed, [("addresses", SequenceNode(listed.position, tuple(own)))])))
     return _mapping(node, entries)
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tortie.analysis.existing import Existing, Population
+from tortie.analysis.existing import Existing, Population, meant_by
 from tortie.analysis.nearest import hint, shown, similar_name
 from tortie.analysis.selecting import EVERYTHING, Limit, Request, Selecting, Sort, Together, selecting
-from tortie.conversion import ConversionError, meaning
 from tortie.model.fieldpath import FieldPath
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
@@ -41,15 +40,8 @@ def unmatched(resource: Resource, exist: Existing) -> Iterator[Unmatched]:
 
 def written(resources: Mapping[ResourceKey, Resource]) -> Mapping[ResourceKey, Resource]:
     """*resources* without those that exist only because another one means them."""
-    derived = {key for resource in resources.values() for key in _meaning(resource)}
+    derived = {key for resource in resources.values() for key in meant_by(resource)}
     return {key: resource for key, resource in resources.items() if key not in derived}
-
-
-def _meaning(resource: Resource) -> Mapping[ResourceKey, Resource]:
-    try:
-        return meaning(resource)
-    except ConversionError:
-        return {}
 
 
 def _of_place(place: Selecting, exist: Existing) -> Iterator[Unmatched]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,10 +13,9 @@ from tortie.verdict import Cluster, Flow
 from tortie.verdict.endpoint import Endpoint
 from tortie.verdict.gates import may_come_from
 from tortie.verdict.host import HostView
+from tortie.verdict.names import LOOPBACK
 from tortie.verdict.packet import Packet
 from tortie.verdict.refs import End, EndpointRef, HostRef
-
-LOOPBACK = "lo"
 
 
 class Hop(NamedTuple):
@@ -40,6 +38,9 @@ class Ways:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._endpoints = {(endpoint.namespace, endpoint.name): endpoint for endpoint in cluster.endpoints}
+        self._by_link = {(endpoint.node, endpoint.interface): endpoint for endpoint in reversed(cluster.endpoints)}
+        """Of two that claim one link the first."""
+        self._views: dict[str, HostView] = {}
 
     def hops(self, flow: Flow) -> tuple[Hop, ...]:
         """The hosts that *flow* crosses, in order; none if no end is in the cluster, or both are one workload."""
@@ -51,7 +52,7 @@ class Ways:
 
     def own_interfaces(self, hop: Hop) -> Mapping[str, frozenset[Address]]:
         """The host's interfaces on the hop that are no workload's, with their addresses."""
-        view = self.view(hop.node)
+        view = self._view(hop.node)
         workloads = {endpoint.interface for endpoint in view.workloads}
         return {
             ifname: view.interfaces.addresses(ifname) for ifname in hop.interfaces if ifname and ifname not in workloads
@@ -59,10 +60,10 @@ class Ways:
 
     def is_spoofed(self, hop: Hop, packet: Packet, addressed: StandIns) -> bool:
         """Whether *packet* comes over a workload's link although no route of the host leads back over it."""
-        for endpoint in self._endpoints.values():
-            if endpoint.node == hop.node and endpoint.interface == hop.in_interface:
-                return not may_come_from(packet, _routed(endpoint, addressed), self.view(hop.node).settings)
-        return False
+        endpoint = self._by_link.get((hop.node, hop.in_interface))
+        if endpoint is None:
+            return False
+        return not may_come_from(packet, _routed(endpoint, addressed), self._view(hop.node).settings)
 
     def routes(self, node: str, addressed: StandIns) -> dict[Address, str]:
         """Over which link the host reaches the addresses of each of its workloads."""
@@ -73,9 +74,10 @@ class Ways:
             for network in _routed(endpoint, addressed).networks
         }
 
-    @functools.cache  # noqa: B019 - lives as long as the cluster's state
-    def view(self, node: str) -> HostView:
-        return self._cluster.host_view(node)
+    def _view(self, node: str) -> HostView:
+        if node not in self._views:
+            self._views[node] = self._cluster.host_view(node)
+        return self._views[node]
 
     def _node(self, end: End) -> str | None:
         match end:
@@ -93,7 +95,7 @@ class Ways:
         if isinstance(end, EndpointRef) and (endpoint := self._endpoints[end[:2]]).node == node:
             return endpoint.interface
         own = [ref for ref in (flow.source, flow.destination) if isinstance(ref, HostRef) and ref.node == node]
-        return self._cluster.uplink(own[0]) if own else self.view(node).interfaces.towards(None)
+        return self._cluster.uplink(own[0]) if own else self._view(node).interfaces.towards(None)
 
 
 def over_loopback(hop: Hop) -> tuple[Hop, ...]:

@@ -7,28 +7,29 @@ Hosts are built one by one, for a packet's way through one host does not depend 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tortie.analysis.cluster import KnownCluster
-from tortie.analysis.engines import host_hop, keyed, with_stand_ins
+from tortie.analysis.engines import host_hop, with_stand_ins
 from tortie.analysis.placeholders import stand_ins
-from tortie.analysis.ways import LOOPBACK, Ways, over_loopback
-from tortie.lab.namespaces import CLONE_NEWNET, CLONE_NEWUSER, refused, unshare, user_namespaces_off
+from tortie.analysis.ways import Ways, over_loopback
+from tortie.lab.namespaces import enter_own_network
 from tortie.lab.packethost import PacketHost, RuledHost
+from tortie.lab.packetnetwork import AT_ONCE, stay_on_one_cpu
 from tortie.lab.packetrounds import Crossing, Round, rounds
 from tortie.model.meta import HostName
 from tortie.ruleset.options import Compilation
 from tortie.ruleset.values import Flush
 from tortie.verdict import Cluster, Flow
+from tortie.verdict.names import LOOPBACK
 from tortie.verdict.packet import HostPacket
 
-AT_ONCE = 64
-"""Packets sent between two fences: without root a socket's receive buffer holds some 250."""
+_enter_once = functools.cache(enter_own_network)
 
 
 class UnsendableError(ValueError):
@@ -39,14 +40,12 @@ class KernelEngine:
     """Sends the packets that are asked about. The first one moves the process into namespaces of its own, for good."""
 
     def __init__(self, known: KnownCluster, cluster: Cluster, compilation: Compilation = Compilation.AUTO) -> None:
-        _enter_own_namespaces()
+        _enter_once()
         self._compilation = compilation
         self._stand_ins = stand_ins(known)
-        self._resources = keyed(self._stand_ins)
         self._ways = Ways(cluster)
         self._numbers = itertools.count(1)
-        self._affinity = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(self._affinity)})
+        self._affinity = stay_on_one_cpu()
 
     def close(self) -> None:
         os.sched_setaffinity(0, self._affinity)
@@ -90,7 +89,7 @@ class KernelEngine:
 
     def _rules(self, node: str, crossings: Iterable[Crossing]) -> Sequence[Flush]:
         host = RuledHost(HostName(node), self._compilation)
-        host.become(self._resources)
+        host.become(self._stand_ins.resources)
         for crossing in crossings:
             for part in over_loopback(crossing.hop):
                 for ifname, addresses in self._ways.own_interfaces(part).items():
@@ -113,26 +112,3 @@ class KernelEngine:
             ]
         finally:
             host.close()
-
-
-def _enter_own_namespaces() -> None:
-    """Move this process into user and network namespaces of its own, or as root into a network namespace; once."""
-    global _is_inside  # noqa: PLW0603 - what is told here is a fact about the process
-    if _is_inside:
-        return
-    uid, gid = os.getuid(), os.getgid()
-    try:
-        unshare(CLONE_NEWUSER | CLONE_NEWNET)
-    except OSError as error:
-        if not refused(error):
-            raise
-        if uid != 0:
-            raise user_namespaces_off(error) from error
-        unshare(CLONE_NEWNET)
-    else:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-            Path("/proc/self", name).write_text(text)
-    _is_inside = True
-
-
-_is_inside = False

@@ -17,9 +17,7 @@ Everything is built once, which takes some 100 ms; whoever puts rules into the h
 are those of ``tortie.testing.topology``. The workloads are only packet sockets: nothing in their namespaces has an address or
 answers, and who is whose neighbour is stated for good. So a packet that does not arrive was dropped by a rule.
 
-Whether one still comes is decided by a *fence*, not by a wait. The calling thread is kept on one CPU, whose backlog
-is a queue that every hop of every packet goes through; so a packet that makes as many hops as any other, through namespaces
-that have no rules, arrives after all that were sent before it.
+Whether one still comes is decided by a fence (``tortie.lab.packetnetwork``), so the calling thread is kept on one CPU.
 
 To be opened in namespaces of the caller's own (``lab.namespaces.unshare``): with its process the kernel removes everything.
 """
@@ -29,14 +27,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import select
-import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import msgspec
 
+from tortie.lab.packetnetwork import AT_ONCE, Fence, new_router, new_silent, stay_on_one_cpu
 from tortie.lab.packets import content, first_packet
 from tortie.lab.ports import Listener, Port
 from tortie.model.endpoint import WorkloadEndpoint
@@ -45,19 +42,11 @@ from tortie.net import Address
 from tortie.testing import layout
 from tortie.testing.clusters import RandomCluster
 from tortie.testing.layout import Slot
-from tortie.testing.rules import UNASSIGNED
 from tortie.testing.topology import Place, Topology
 from tortie.verdict import Flow
-from tortie.verdict.packet import Packet
 
-AT_ONCE = 64
-"""Packets sent between two fences: without root a socket's receive buffer holds some 250."""
-FENCE_WITHIN_S = 10.0
-_FENCE = Packet(source=layout.FENCE_FROM, destination=layout.FENCE_TO, protocol=UNASSIGNED)
-
-
-class LostFenceError(Exception):
-    """A packet that no policy concerns did not arrive: the network itself is broken, and says nothing about policy."""
+_LONGEST_WAY = 3
+"""Namespaces that a packet crosses at most: a host, the outside, another host."""
 
 
 class Shot(NamedTuple):
@@ -72,14 +61,15 @@ class Bed:
     """The network. Slot *n* of host *h* has the addresses of workload *n* there."""
 
     def __init__(self, hosts: Sequence[HostName], slots: int = 6) -> None:
-        self._affinity = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {sorted(self._affinity)[os.getpid() % len(self._affinity)]})
+        self._affinity = stay_on_one_cpu()
         self._numbers = itertools.count(1)
-        outside = layout.new_router()
+        outside = new_router()
         self._parts = {host: layout.build_host(index, host, slots, outside=outside) for index, host in enumerate(hosts)}
         layout.finish_outside(outside)
         os.close(outside)
-        self._fence = layout.build_fence()
+        silent = new_silent()
+        self._fence = Fence(silent, routers=_LONGEST_WAY)
+        os.close(silent)  # the fence's sockets keep it
         self._slots = {a: slot for part in self._parts.values() for slot in part.slots for a in slot.addresses}
         places = {address: Place(slot.host, slot.ifname, is_own=False) for address, slot in self._slots.items()}
         self.topology = Topology(tuple(hosts), places)
@@ -137,7 +127,7 @@ class Bed:
         packets = [first_packet(shot.flow.packet, next(self._numbers)) for shot in shots]
         for shot, packet in zip(shots, packets, strict=True):
             self._send(shot, packet)
-        self._await_fence()
+        self._fence.wait()
         caught = {catcher: set(catcher.caught()) for catcher in self._catchers()}
         for shot, packet in zip(shots, packets, strict=True):
             yield any(content(packet) in caught[catcher] for catcher in self._receivers(shot.flow.destination_address))
@@ -168,11 +158,3 @@ class Bed:
             yield from (slot.port for slot in part.slots)
             yield from part.uplinks.values()
             yield part.listener
-
-    def _await_fence(self) -> None:
-        packet = first_packet(_FENCE, next(self._numbers))
-        self._fence.near.send(packet)
-        deadline = time.monotonic() + FENCE_WITHIN_S
-        while content(packet) not in set(self._fence.far.caught()):
-            if not select.select([self._fence.far], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise LostFenceError("a packet that no policy concerns was lost")

@@ -25,7 +25,7 @@ from tortie.model.policy import Profile, Tier, TierSpec
 from tortie.model.qos import QoSControls
 from tortie.net import MAC, Address, Network
 from tortie.testing import kubernetes_policies
-from tortie.testing.hostresources import DEFAULT_ALLOW, random_host_endpoints, random_nodes, random_settings
+from tortie.testing.hostresources import random_host_endpoints, random_nodes, random_settings
 from tortie.testing.policies import (
     Setting,
     random_global_network_policy,
@@ -48,6 +48,7 @@ from tortie.testing.vocabulary import (
     random_labels,
     some,
 )
+from tortie.verdict.names import DEFAULT_ALLOW
 
 _EXISTING_TIERS = ("default", "first", "last", "kube-admin", "kube-baseline")
 _MISSING_TIERS = ("nowhere", "astray")

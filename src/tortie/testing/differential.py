@@ -14,9 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
-import msgspec
-
-from tortie.analysis.hostmodel import RulesetModel, changes, first_packet
+from tortie.analysis.hostmodel import RulesetModel, changes
 from tortie.calc import Calculation
 from tortie.conversion import as_calico
 from tortie.model.kinds import ResourceKey
@@ -25,12 +23,11 @@ from tortie.model.updates import ResourceUpdate
 from tortie.net import Address
 from tortie.ruleset import Outcome
 from tortie.ruleset.options import Compilation
-from tortie.ruleset.values import CtState
 from tortie.testing.clusters import RandomCluster, random_cluster
 from tortie.testing.flows import Crossing, Traffic, crossings
 from tortie.testing.histories import keyed, later
 from tortie.testing.tally import Tally
-from tortie.testing.topology import LOOPBACK, Topology
+from tortie.testing.topology import Topology
 from tortie.testing.vocabulary import chance
 from tortie.verdict import Cluster, Flow, HostVerdict
 
@@ -82,16 +79,13 @@ class Host:
             model.take(deltas)
 
 
-def walk(model: RulesetModel, crossing: Crossing, *, is_spoofed: bool) -> Outcome:
-    """What the host does with the packet; what it sends to itself over loopback arrives there at once."""
+def walk(model: RulesetModel, crossing: Crossing, topology: Topology) -> Outcome:
+    """What the host does with the packet."""
     packet = crossing.packet
     came, goes = packet.in_interface or "", packet.out_interface or ""
-    outcome = model.walk(first_packet(packet, came, goes, is_spoofed=is_spoofed))
-    if outcome.is_accepted and (came, goes) == ("", LOOPBACK):
-        is_tracked = outcome.packet.ct_state is not CtState.UNTRACKED
-        changes = {"in_interface": LOOPBACK, "out_interface": "", "is_tracked": is_tracked}
-        outcome = model.walk(msgspec.structs.replace(outcome.packet, **changes))
-    return outcome
+    # Spoofed: no route of the host leads back over the interface by which the packet came.
+    is_spoofed = bool(came) and topology.route(crossing.host, packet.source) != came
+    return model.cross(packet, came, goes, is_spoofed=is_spoofed)
 
 
 def run_series(seed: int, tally: Tally) -> Iterator[Mismatch]:
@@ -113,18 +107,23 @@ def run_series(seed: int, tally: Tally) -> Iterator[Mismatch]:
         yield from (found._replace(seed=seed, state=number) for found in compare(rng, cluster, hosts, tally))
 
 
+def oracle_of(cluster: RandomCluster) -> Cluster:
+    """The oracle, told the resources and the hosts' own interfaces."""
+    topology = cluster.topology
+    return Cluster.of(cluster.calico(), {name: topology.interfaces(name) for name in cluster.hosts})
+
+
 def compare(rng: Random, cluster: RandomCluster, hosts: Mapping[HostName, Host], tally: Tally) -> Iterator[Mismatch]:
     """What differs in one state; seed and state are left to the caller."""
-    topology, resources = cluster.topology, cluster.calico()
-    oracle = Cluster.of(resources, {name: topology.interfaces(name) for name in cluster.hosts})
+    topology, oracle = cluster.topology, oracle_of(cluster)
     views = {name: oracle.host_view(name) for name in cluster.hosts}
-    tally.begin(resources)
+    tally.begin(cluster.calico())
     for question in questions(rng, cluster, QUESTIONS):
         verdicts = [views[crossing.host].judge(crossing.packet) for crossing in question.crossings]
         tally.add(question.flow, question.crossings, verdicts)
         for crossing, verdict in zip(question.crossings, verdicts, strict=True):
             for compilation, model in hosts[crossing.host].models.items():
-                outcome = walk(model, crossing, is_spoofed=is_spoofed(topology, crossing))
+                outcome = walk(model, crossing, topology)
                 if outcome.is_accepted is not verdict.allowed:
                     yield Mismatch(0, 0, crossing, verdict, compilation, outcome)
 
@@ -137,9 +136,3 @@ def questions(rng: Random, cluster: RandomCluster, count: int) -> Iterator[Quest
             yield Question(flow, crossings(flow, topology))
         else:
             yield Question(None, (traffic.crossing(),))
-
-
-def is_spoofed(topology: Topology, crossing: Crossing) -> bool:
-    """Whether no route of the host leads back over the interface by which the packet came."""
-    came = crossing.packet.in_interface
-    return came is not None and topology.route(crossing.host, crossing.packet.source) != came

@@ -25,14 +25,12 @@ from tortie.model.kinds import Kind
 from tortie.model.meta import Resource
 from tortie.model.walk import choices, type_info, undeclared_fields
 from tortie.testing.repair import repaired
-from tortie.testing.words import labels, scalars
+from tortie.testing.words import Strategy, labels, scalars
 
 MOST_ITEMS = 3
 """Of a list or mapping: two may differ, and a third may be like one of them."""
 
 _EMPTY: tuple[Any, ...] = ("", [], {})
-
-Strategy = st.SearchStrategy[Any]
 
 
 @st.composite

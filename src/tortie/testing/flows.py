@@ -8,29 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
 from tortie.model.kubernetes_endpointslice import SERVICE_LABEL, EndpointPort, EndpointSlice
 from tortie.model.meta import HostName
 from tortie.model.policy import EntityRule, GlobalNetworkPolicy, NetworkPolicy, Profile, Rule
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Port, Protocol
+from tortie.net import ICMP, ICMP_OF, ICMPV6, IPIP, SCTP, TCP, UDP, Address, Family, Network, Port, Protocol
 from tortie.testing.clusters import RandomCluster
 from tortie.testing.rules import UNASSIGNED
-from tortie.testing.topology import LOOPBACK, OUTSIDE, UPLINKS, Hop, Place, Topology
+from tortie.testing.topology import OUTSIDE, UPLINKS, Hop, Place, Topology
 from tortie.testing.vocabulary import ICMP_TYPES, PORT_NUMBERS, chance
 from tortie.verdict import EndpointRef, Flow, HostPacket, HostRef
+from tortie.verdict.names import LOOPBACK
+from tortie.verdict.packet import Headers, Packet
 
-IPIP, VXLAN_PORT = Protocol(4), 4789
-ALL_ICMP_TYPES = {
+_VXLAN_PORT = 4789
+_ALL_ICMP_TYPES = {
     Family.V4: (0, 3, 4, 5, 8, 11, 12, 13, 14, 15, 16, 17, 18),
     Family.V6: (1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 139, 140, 143),
 }
-UNKNOWN_LINK = "cali-unknown"
-"""By its name a workload's, but no workload's."""
-OTHER_INTERFACES = (UNKNOWN_LINK, "eth9")
+_OTHER_INTERFACES = ("cali-unknown", "eth9")
+"""Nobody's; by its name the first is a workload's."""
 
-_ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
 _PROTOCOLS = (TCP, TCP, TCP, UDP, UDP, SCTP, ICMP, ICMP)
 """Those to choose from, as often as they are listed; ICMP stands for the family's."""
 
@@ -40,16 +42,6 @@ class Crossing(NamedTuple):
 
     host: HostName
     packet: HostPacket
-
-
-class Headers(NamedTuple):
-    """What a packet is, but for its ends."""
-
-    protocol: Protocol
-    source_port: int | None = None
-    destination_port: int | None = None
-    icmp_type: int | None = None
-    icmp_code: int | None = None
 
 
 class Traffic:
@@ -78,8 +70,11 @@ class Traffic:
             port for e in cluster.resources if isinstance(e, WorkloadEndpoint | HostEndpoint) for port in e.spec.ports
         ):
             self._named.setdefault(owned.name, []).append(owned.port)
-        self._slices = [resource for resource in cluster.resources if isinstance(resource, EndpointSlice)]
-        self._rules = [*_rules(cluster)]
+        self._slices: dict[str, list[EndpointSlice]] = {}
+        """By the service's name."""
+        for found in (resource for resource in cluster.resources if isinstance(resource, EndpointSlice)):
+            self._slices.setdefault(found.metadata.labels[SERVICE_LABEL], []).append(found)
+        self._rules = [*rules_of(cluster)]
         own = [address for host in self._hosts for address in self.topology.own(host)]
         outside = [address for addresses in OUTSIDE.values() for address in addresses]
         self._known = [*self._refs, *self._refs, *own, *outside]
@@ -100,7 +95,7 @@ class Traffic:
         return Flow(
             source=self._end(source, way[0].out_interface),
             destination=self._end(destination, way[-1].in_interface),
-            **headers._asdict(),
+            **msgspec.structs.asdict(headers),
         )
 
     def spoofed(self) -> tuple[Flow, Place]:
@@ -113,7 +108,7 @@ class Traffic:
         sources = [a for a in known if a != sender and ((place := self.topology.place(a)) is None or not place.is_own)]
         source = self._rng.choice(sources)
         destination = self._rng.choice([address for address in known if address not in (sender, source)])
-        flow = Flow(source=source, destination=destination, **self._headers(rule, family)._asdict())
+        flow = Flow(source=source, destination=destination, **msgspec.structs.asdict(self._headers(rule, family)))
         return flow, origin
 
     def _end(self, address: Address, interface: str | None) -> EndpointRef | HostRef | Address:
@@ -131,14 +126,15 @@ class Traffic:
         """Any packet between any two interfaces: from addresses that are not there, over links that nobody knows."""
         family, rule = self._aim()
         host = self._rng.choice(self._hosts)
-        links = (*self._links[host] * 3, *UPLINKS * 3, LOOPBACK, *OTHER_INTERFACES)
+        links = (*self._links[host] * 3, *UPLINKS * 3, LOOPBACK, *_OTHER_INTERFACES)
         way = self._rng.choice(("in", "out", "through", "through", "through"))
         came = None if way == "out" else self._rng.choice(links)
         source, destination = self._address(rule, "source", family), self._address(rule, "destination", family)
         if came is not None and came in self._links[host] and chance(self._rng, 0.7):
             source = self._own_source(host, came, family)
         hop = Hop(host, came, None if way == "in" else self._rng.choice(links))
-        return crossing(hop, source, destination, self._headers(rule, family))
+        headers = msgspec.structs.asdict(self._headers(rule, family))
+        return crossing(hop, Packet(source=source, destination=destination, **headers))
 
     def _own_source(self, host: HostName, link: str, family: Family) -> Address:
         """Of the workload, so that its packet is not stopped before policy is asked."""
@@ -167,7 +163,7 @@ class Traffic:
         )
 
     def _behind(self, service: str) -> list[Address]:
-        slices = [found for found in self._slices if found.metadata.labels[SERVICE_LABEL] == service]
+        slices = self._slices.get(service, ())
         return [Address.parse(text) for found in slices for endpoint in found.endpoints for text in endpoint.addresses]
 
     def _headers(self, rule: Rule | None, family: Family) -> Headers:
@@ -182,21 +178,21 @@ class Traffic:
             wanted = rule.icmp or rule.not_icmp if rule is not None else None
             icmp_type = wanted.type if wanted is not None and wanted.type in ICMP_TYPES[family] else None
             code = self._rng.choice((0, 0, 1))
-            return Headers(_ICMP_OF[family], None, None, icmp_type or self._rng.choice(ICMP_TYPES[family]), code)
+            icmp_type = icmp_type or self._rng.choice(ICMP_TYPES[family])
+            return Headers(protocol=ICMP_OF[family], icmp_type=icmp_type, icmp_code=code)
         if not protocol.has_ports:
-            return Headers(protocol)
+            return Headers(protocol=protocol)
         return Headers(
-            protocol,
-            self._port(rule, "source", (*PORT_NUMBERS, 40000, 50000, 60000)),
-            self._port(rule, "destination", (*PORT_NUMBERS, *PORT_NUMBERS, 1, 22, 179, 65535)),
+            protocol=protocol,
+            source_port=self._port(rule, "source", (*PORT_NUMBERS, 40000, 50000, 60000)),
+            destination_port=self._port(rule, "destination", (*PORT_NUMBERS, *PORT_NUMBERS, 1, 22, 179, 65535)),
         )
 
     def _to_service(self, service: str) -> Headers:
         """To a port of one of its slices, if it has any."""
-        slices = [found for found in self._slices if found.metadata.labels[SERVICE_LABEL] == service]
-        ports = [port for found in slices for port in found.ports if port.port is not None]
+        ports = [port for found in self._slices.get(service, ()) for port in found.ports if port.port is not None]
         port = self._rng.choice(ports or [EndpointPort(protocol="TCP", port=PORT_NUMBERS[0])])
-        return Headers(Protocol.parse(port.protocol), 40000, port.port)
+        return Headers(protocol=Protocol.parse(port.protocol), source_port=40000, destination_port=port.port)
 
     def _port(self, rule: Rule | None, end: str, otherwise: Sequence[int]) -> int:
         """One that the rule means, by number or by a name that somebody has."""
@@ -209,25 +205,26 @@ class Traffic:
         """What seldom is: a tunnel's packet, a protocol without ports, ICMP of any type."""
         match self._rng.choice(("vxlan", "ipip", "unassigned", "icmp", "icmp")):
             case "vxlan":
-                return Headers(UDP, self._rng.choice((*PORT_NUMBERS, 40000)), VXLAN_PORT)
+                source_port = self._rng.choice((*PORT_NUMBERS, 40000))
+                return Headers(protocol=UDP, source_port=source_port, destination_port=_VXLAN_PORT)
             case "ipip":
-                return Headers(IPIP)
+                return Headers(protocol=IPIP)
             case "unassigned":
-                return Headers(UNASSIGNED)
+                return Headers(protocol=UNASSIGNED)
             case _:
-                return Headers(_ICMP_OF[family], None, None, self._rng.choice(ALL_ICMP_TYPES[family]), 0)
+                icmp_type = self._rng.choice(_ALL_ICMP_TYPES[family])
+                return Headers(protocol=ICMP_OF[family], icmp_type=icmp_type, icmp_code=0)
 
 
 def crossings(flow: Flow, topology: Topology, origin: Place | None = None) -> tuple[Crossing, ...]:
     """The first packet of *flow* at each host on its way, in order; it is sent by whoever has its source, or at *origin*."""
-    headers = Headers(flow.protocol, flow.source_port, flow.destination_port, flow.icmp_type, flow.icmp_code)
-    source, destination = flow.source_address, flow.destination_address
-    return tuple(crossing(hop, source, destination, headers) for hop in topology.way(source, destination, origin))
+    packet = flow.packet
+    return tuple(crossing(hop, packet) for hop in topology.way(packet.source, packet.destination, origin))
 
 
-def crossing(hop: Hop, source: Address, destination: Address, headers: Headers) -> Crossing:
-    ways: dict[str, Any] = {"in_interface": hop.in_interface, "out_interface": hop.out_interface}
-    return Crossing(hop.host, HostPacket(source=source, destination=destination, **headers._asdict(), **ways))
+def crossing(hop: Hop, packet: Packet) -> Crossing:
+    fields = msgspec.structs.asdict(packet)
+    return Crossing(hop.host, HostPacket(**fields, in_interface=hop.in_interface, out_interface=hop.out_interface))
 
 
 def random_flows(rng: Random, cluster: RandomCluster, count: int) -> tuple[Flow, ...]:
@@ -236,7 +233,8 @@ def random_flows(rng: Random, cluster: RandomCluster, count: int) -> tuple[Flow,
     return tuple(traffic.flow() for _ in range(count))
 
 
-def _rules(cluster: RandomCluster) -> Iterator[Rule]:
+def rules_of(cluster: RandomCluster) -> Iterator[Rule]:
+    """All rules of policies and profiles, those of Kubernetes policies as Calico's."""
     for resource in cluster.calico():
         if isinstance(resource, NetworkPolicy | GlobalNetworkPolicy | Profile):
             yield from (*resource.spec.ingress, *resource.spec.egress)

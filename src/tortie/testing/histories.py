@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 
 from tortie.model.endpoint import WorkloadEndpoint
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kinds import ResourceKey, key_of
 from tortie.model.kubernetes import Namespace, ServiceAccount
 from tortie.model.meta import Resource
 from tortie.model.policy import Tier
@@ -20,7 +20,7 @@ _GROUND = (Namespace, ServiceAccount, Tier, Node)
 
 
 def keyed(resources: Iterable[Resource]) -> dict[ResourceKey, Resource]:
-    return {ResourceKey(kind_of(r), r.metadata.namespace, r.metadata.name): r for r in resources}
+    return {key_of(r): r for r in resources}
 
 
 def later(rng: Random, cluster: RandomCluster) -> RandomCluster:

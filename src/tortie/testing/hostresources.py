@@ -14,9 +14,7 @@ from tortie.model.topology import Node, NodeBGPSpec, NodeSpec
 from tortie.net import SCTP, TCP, UDP, Address, Network
 from tortie.testing.topology import UPLINKS, own_addresses
 from tortie.testing.vocabulary import LABELS, NODE_LABELS, PORT_NAMES, PORT_NUMBERS, chance, random_labels, some
-
-DEFAULT_ALLOW = "projectcalico-default-allow"
-"""The profile that is there without being stored."""
+from tortie.verdict.names import DEFAULT_ALLOW
 
 
 def random_nodes(rng: Random, hosts: Sequence[HostName]) -> Iterator[Node]:

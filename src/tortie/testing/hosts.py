@@ -19,6 +19,7 @@ from tortie.calc import Calculation
 from tortie.conversion import as_calico
 from tortie.dataplane.conntrack import ConntrackTable
 from tortie.dataplane.nft import NftDriver
+from tortie.dataplane.nft.batch import Batch
 from tortie.dataplane.nft.encode import canonical
 from tortie.lab.namespaces import inside_network
 from tortie.model.meta import HostName
@@ -52,7 +53,7 @@ class Host:
             self._driver = NftDriver()
         self._calculation = Calculation(self._name)
         self._calculation.in_sync()
-        self.model = _DrivenModel(self._driver, self._compilation)
+        self.model = DrivenModel(self._driver, self._compilation)
         for ifname, addresses in self._interfaces.items():
             self.model.know(ifname, addresses)
 
@@ -68,8 +69,7 @@ class Host:
         for update in updates:
             self._calculation.update(as_calico(update))
         self.model.take(self._calculation.flush())
-        for batch in self._driver.plan():
-            self._driver.apply(batch)
+        program(self._driver)
 
     def forget_flows(self) -> None:
         """Let every packet be of a new flow again."""
@@ -77,17 +77,7 @@ class Host:
 
     def unsettled(self) -> tuple[str, ...]:
         """What in the kernel is not as it should be, or would be done next; empty after a ``take``."""
-        contents = self._driver.read_back().contents
-        found, wanted = contents.ruleset(), _as_in_kernel(self.model.ruleset)
-        different = [
-            f"{kind} {name} in the kernel is {actual.get(name)}, wanted is {desired.get(name)}"
-            for kind in ("chains", "sets", "maps")
-            for actual, desired in ((getattr(found, kind), getattr(wanted, kind)),)
-            for name in sorted(actual.keys() | desired.keys())
-            if actual.get(name) != desired.get(name)
-        ]
-        planned = [f"planned although all is done: {batch}" for batch in self._driver.plan()]
-        return (*contents.unrecognised(), *different, *planned)
+        return unsettled(self._driver, self.model.ruleset)
 
     def close(self) -> None:
         """Close the sockets; the rules stay in force."""
@@ -103,7 +93,7 @@ class Host:
         self.close()
 
 
-class _DrivenModel(RulesetModel):
+class DrivenModel(RulesetModel):
     """A ruleset whose every change a driver is told; begun anew, it calls things as what is in the kernel does."""
 
     def __init__(self, driver: NftDriver, compilation: Compilation) -> None:
@@ -121,7 +111,32 @@ class _DrivenModel(RulesetModel):
         self._driver.stage(flush)
 
 
-def _as_in_kernel(ruleset: Ruleset) -> Ruleset:
+def program(driver: NftDriver, *flushes: Flush) -> tuple[Batch, ...]:
+    """Put *flushes*, and what else was staged, in force at once; what was applied. KernelRefusedError if it is refused."""
+    for flush in flushes:
+        driver.stage(flush)
+    batches = driver.plan()
+    for batch in batches:
+        driver.apply(batch)
+    return batches
+
+
+def unsettled(driver: NftDriver, ruleset: Ruleset) -> tuple[str, ...]:
+    """What in the kernel is not as *ruleset* says, or would be done next."""
+    contents = driver.read_back().contents
+    found, wanted = contents.ruleset(), as_in_kernel(ruleset)
+    different = [
+        f"{kind} {name} in the kernel is {actual.get(name)}, wanted is {desired.get(name)}"
+        for kind in ("chains", "sets", "maps")
+        for actual, desired in ((getattr(found, kind), getattr(wanted, kind)),)
+        for name in sorted(actual.keys() | desired.keys())
+        if actual.get(name) != desired.get(name)
+    ]
+    planned = [f"planned although all is done: {batch}" for batch in driver.plan()]
+    return (*contents.unrecognised(), *different, *planned)
+
+
+def as_in_kernel(ruleset: Ruleset) -> Ruleset:
     """With rules as the kernel lists them, where several forms mean the same."""
     chains = {name: Chain(tuple(map(canonical, chain.rules)), chain.base) for name, chain in ruleset.chains.items()}
     return msgspec.structs.replace(ruleset, chains=chains)

@@ -59,8 +59,8 @@ OUTER = {
     "lo": frozenset({Address.parse("127.0.0.1")}),
 }
 """The host's own interfaces, with their addresses."""
-NO_RATE = (None, None, PacketRate(5, 2), PacketRate(9, 3))
-NO_COUNT = (None, None, 4, 7)
+RATES = (None, None, PacketRate(5, 2), PacketRate(9, 3))
+COUNTS = (None, None, 4, 7)
 LIMIT_SETS = ("pps-from", "pps-to", "conn-from", "conn-to")
 
 NO_STATE = HostState()
@@ -75,10 +75,10 @@ def random_policy(rng: Random) -> HostPolicy:
 
 def random_endpoint(rng: Random, policies: Mapping[PolicyId, HostPolicy]) -> HostWorkloadEndpoint:
     limits = InterfaceLimits(
-        ingress_rate=rng.choice(NO_RATE),
-        egress_rate=rng.choice(NO_RATE),
-        ingress_connections=rng.choice(NO_COUNT),
-        egress_connections=rng.choice(NO_COUNT),
+        ingress_rate=rng.choice(RATES),
+        egress_rate=rng.choice(RATES),
+        ingress_connections=rng.choice(COUNTS),
+        egress_connections=rng.choice(COUNTS),
     )
     return HostWorkloadEndpoint(
         ifname=rng.choice(INTERFACES),

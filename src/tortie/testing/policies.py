@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-import msgspec
-
 from tortie.model.meta import ObjectMeta
 from tortie.model.policy import (
     Direction,
@@ -71,7 +69,7 @@ def random_global_network_policy(rng: Random, name: str, setting: Setting) -> Gl
 
 
 def _common(rng: Random, setting: Setting, service_namespaces: Sequence[str]) -> dict[str, Any]:
-    ingress, egress, types = _directions(rng, setting, service_namespaces)
+    ingress, egress, types = _directions(rng, setting.nets, service_namespaces)
     return {
         "tier": rng.choice(setting.tiers),
         "order": rng.choice(setting.orders),
@@ -85,12 +83,12 @@ def _common(rng: Random, setting: Setting, service_namespaces: Sequence[str]) ->
 
 
 def _directions(
-    rng: Random, setting: Setting, service_namespaces: Sequence[str] | None
+    rng: Random, nets: Sequence[Network], service_namespaces: Sequence[str] | None
 ) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Direction, ...]]:
     """Ingress rules, egress rules and types; types may be left to their default, or leave a direction's rules out."""
 
     def rules(direction: Direction, count: int) -> tuple[Rule, ...]:
-        return tuple(random_rule(rng, setting.nets, direction, service_namespaces) for _ in range(count))
+        return tuple(random_rule(rng, nets, direction, service_namespaces) for _ in range(count))
 
     ingress = rules(Direction.INGRESS, rng.choice((0, 1, 1, 2, 3)))
     egress = rules(Direction.EGRESS, rng.choice((0, 0, 1, 2)))
@@ -99,7 +97,7 @@ def _directions(
 
 def random_profile(rng: Random, name: str, nets: Sequence[Network]) -> Profile:
     """A profile with rules of its own, and a label that its endpoints may have themselves."""
-    ingress, egress, _ = _directions(rng, Setting((), (), (), nets), None)
+    ingress, egress, _ = _directions(rng, nets, None)
     labels = {"env": rng.choice(LABELS["env"])} if chance(rng, 0.5) else {}
     return Profile(
         metadata=ObjectMeta(name=name), spec=ProfileSpec(ingress=ingress, egress=egress, labels_to_apply=labels)
@@ -116,7 +114,6 @@ def random_staged_policy(
     action = rng.choice((StagedAction.SET, StagedAction.SET, *StagedAction))
     kept = ("tier",) if action is StagedAction.DELETE else policy.spec.__struct_fields__
     fields = {name: getattr(policy.spec, name) for name in kept} | {"staged_action": action}
-    metadata = msgspec.structs.replace(policy.metadata)
     if isinstance(policy, NetworkPolicy):
-        return StagedNetworkPolicy(metadata=metadata, spec=StagedNetworkPolicySpec(**fields))
-    return StagedGlobalNetworkPolicy(metadata=metadata, spec=StagedGlobalNetworkPolicySpec(**fields))
+        return StagedNetworkPolicy(metadata=policy.metadata, spec=StagedNetworkPolicySpec(**fields))
+    return StagedGlobalNetworkPolicy(metadata=policy.metadata, spec=StagedGlobalNetworkPolicySpec(**fields))

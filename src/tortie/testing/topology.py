@@ -16,9 +16,9 @@ from typing import NamedTuple, Self
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.meta import HostName
 from tortie.net import Address, Family, Network
+from tortie.verdict.names import LOOPBACK
 
 UPLINKS = ("eth0", "eth1")
-LOOPBACK = "lo"
 _LOOPBACKS = (Address.parse("127.0.0.1"), Address.parse("::1"))
 _OWN_NUMBER = 254
 

@@ -43,6 +43,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
     """All workload endpoints, by namespace and name."""
     host_endpoints: tuple[HostInterface, ...]
+    """By name."""
     sets: tuple[Peer, ...]
     """Network sets."""
     nodes: Mapping[str, Node]
@@ -126,15 +127,19 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         """
         if _is_one_workload(flow):
             return Verdict(flow=flow, hosts=())
-        traffic = Traffic(
-            packet=flow.packet,
-            source=self._party("source", flow.source, flow.source_port),
-            destination=self._party("destination", flow.destination, flow.destination_port),
-        )
+        traffic = self.traffic(flow)
         nodes = dict.fromkeys(node for end in (flow.source, flow.destination) if (node := self._node(end)) is not None)
         return Verdict(flow=flow, hosts=tuple(self._cross(node, flow, traffic) for node in nodes))
 
     # --- the way of a flow --------------------------------------------------------------------------------------------------
+
+    def traffic(self, flow: Flow) -> Traffic:
+        """The flow's first packet between its ends; one that has no address yet is found by selectors all the same."""
+        return Traffic(
+            packet=flow.packet,
+            source=self._party("source", flow.source, flow.source_port),
+            destination=self._party("destination", flow.destination, flow.destination_port),
+        )
 
     def _party(self, which: str, end: End, port: int | None) -> Party:
         if isinstance(end, EndpointRef):
@@ -144,7 +149,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         elif isinstance(end, HostRef) and end.address in NO_ADDRESS.values():
             return Party(which=which, address=None, port=port, peers=())
         address = end if isinstance(end, Address) else end.address
-        return Party(which=which, address=address, port=port, peers=tuple(p for p in self.peers if p.has(address)))
+        return Party.of(which, address, port, self.peers)
 
     def _node(self, end: End) -> str | None:
         match end:

@@ -169,8 +169,7 @@ def _ask_profile(question: Question, name: str, traces: list[ProfileTrace]) -> D
         traces.append(ProfileTrace(profile=name, missing=True, rules=()))
         decision = _decision(question, allowed=False, cause=Cause.MISSING_PROFILE)
         return msgspec.structs.replace(decision, profile=name)
-    ingress = question.direction is Direction.INGRESS
-    outcome = _ask_rules(question, profile.spec.ingress if ingress else profile.spec.egress, "")
+    outcome = _ask_rules(question, rules(profile, question.direction), "")
     traces.append(ProfileTrace(profile=name, missing=False, rules=outcome.considered))
     if outcome.action is None:
         return None

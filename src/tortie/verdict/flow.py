@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from tortie.net import Address, Family, Protocol
-from tortie.verdict.packet import Packet
+from tortie.net import Address, Family
+from tortie.verdict.packet import Headers, Packet
 from tortie.verdict.refs import End
 
 
-class Flow(msgspec.Struct, frozen=True, kw_only=True):
+class Flow(Headers, frozen=True, kw_only=True):
     """A new flow between two addresses of one family."""
 
     source: End
     destination: End
-    protocol: Protocol
-    source_port: int | None = None
-    destination_port: int | None = None
-    """None where the protocol has no ports."""
-    icmp_type: int | None = None
-    """None: an echo request, if the protocol is the family's ICMP."""
-    icmp_code: int | None = None
-    """None: 0, if the protocol is the family's ICMP."""
 
     def __post_init__(self) -> None:
         if self.source_address.family is not self.destination_address.family:
@@ -42,15 +32,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def packet(self) -> Packet:
         """Its first packet."""
-        return Packet(
-            source=self.source_address,
-            destination=self.destination_address,
-            protocol=self.protocol,
-            source_port=self.source_port,
-            destination_port=self.destination_port,
-            icmp_type=self.icmp_type,
-            icmp_code=self.icmp_code,
-        )
+        headers = {field: getattr(self, field) for field in Headers.__struct_fields__}
+        return Packet(source=self.source_address, destination=self.destination_address, **headers)
 
     @property
     def icmp(self) -> tuple[int, int] | None:

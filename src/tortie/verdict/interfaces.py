@@ -12,7 +12,7 @@ Known for certain is only what the caller says of a host's interfaces. Without t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -43,12 +43,12 @@ class Interfaces(msgspec.Struct, frozen=True, kw_only=True):
     def of(
         cls,
         node: Node | None,
-        endpoints: Iterable[HostInterface],
+        endpoints: Sequence[HostInterface],
         settings: Settings,
         said: InterfaceAddresses | None,
     ) -> Interfaces:
-        """By what the caller has *said*, or as guessed if it has said nothing."""
-        endpoints = tuple(sorted(endpoints, key=lambda endpoint: endpoint.name))
+        """By what the caller has *said*, or as guessed if it has said nothing; *endpoints* are the host's, by name."""
+        endpoints = tuple(endpoints)
         if said is not None:
             known = {ifname: frozenset(addresses) for ifname, addresses in said.items()}
             return cls(endpoints=endpoints, settings=settings, known=known, others=frozenset())

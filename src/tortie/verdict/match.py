@@ -11,13 +11,11 @@ import msgspec
 
 from tortie.model.kubernetes_endpointslice import EndpointSlice
 from tortie.model.policy import Action, EntityRule, Rule
-from tortie.net import ICMP, ICMPV6, Address, Family, Network, Port, Protocol
+from tortie.net import FAMILY_OF_ICMP, Address, Family, Network, Port, Protocol
 from tortie.verdict import services
 from tortie.verdict.endpoint import Peer
 from tortie.verdict.packet import Packet, Party, Traffic
 from tortie.verdict.scope import excepts, is_limited, selects
-
-_FAMILY_OF_PROTOCOL = {ICMP: Family.V4, ICMPV6: Family.V6}
 
 
 def mismatch(rule: Rule, traffic: Traffic, namespace: str, slices: Sequence[EndpointSlice]) -> str:
@@ -54,7 +52,7 @@ def _family_mismatches(rule: Rule, family: Family) -> Iterator[str]:
     """A rule may say its IP version outright, by its protocol, or by its nets: without one of the packet's it is not for it."""
     if rule.ip_version is not None and rule.ip_version != family:
         yield f"the rule is for IPv{rule.ip_version}"
-    if rule.protocol is not None and _FAMILY_OF_PROTOCOL.get(rule.protocol, family) is not family:
+    if rule.protocol is not None and FAMILY_OF_ICMP.get(rule.protocol, family) is not family:
         yield f"{rule.protocol} is not an IPv{family} protocol"
     for nets in (rule.source.nets, rule.source.not_nets, rule.destination.nets, rule.destination.not_nets):
         if nets and all(net.family is not family for net in nets):

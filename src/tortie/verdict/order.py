@@ -14,6 +14,7 @@ from tortie.model.policy import (
     GlobalNetworkPolicy,
     GlobalNetworkPolicySpec,
     NetworkPolicy,
+    Profile,
     Rule,
     Tier,
 )
@@ -125,6 +126,6 @@ def directions(policy: AnyPolicy) -> tuple[Direction, ...]:
     return (Direction.INGRESS,)
 
 
-def rules(policy: AnyPolicy, direction: Direction) -> tuple[Rule, ...]:
-    """Its rules of one direction."""
+def rules(policy: AnyPolicy | Profile, direction: Direction) -> tuple[Rule, ...]:
+    """The rules of a policy or profile in one direction."""
     return policy.spec.ingress if direction is Direction.INGRESS else policy.spec.egress

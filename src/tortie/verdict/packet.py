@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tortie.net import ICMP, ICMPV6, Address, Family, Protocol
+from tortie.net import ICMP_OF, Address, Family, Protocol
 from tortie.verdict.endpoint import Peer
 
 _ECHO_REQUEST = {Family.V4: 8, Family.V6: 128}
-_ICMP_OF_FAMILY = {Family.V4: ICMP, Family.V6: ICMPV6}
 
 
-class Packet(msgspec.Struct, frozen=True, kw_only=True):
-    """Its headers. ValueError if the two addresses are not of one family."""
+class Headers(msgspec.Struct, frozen=True, kw_only=True):
+    """What its headers say beside its addresses."""
 
-    source: Address
-    destination: Address
     protocol: Protocol
     source_port: int | None = None
     destination_port: int | None = None
@@ -26,6 +23,13 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True):
     """None: an echo request, if the protocol is the family's ICMP."""
     icmp_code: int | None = None
     """None: 0, if the protocol is the family's ICMP."""
+
+
+class Packet(Headers, frozen=True, kw_only=True):
+    """The packet. ValueError if its two addresses are not of one family."""
+
+    source: Address
+    destination: Address
 
     def __post_init__(self) -> None:
         if self.source.family is not self.destination.family:
@@ -38,7 +42,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def icmp(self) -> tuple[int, int] | None:
         """Type and code; None if the protocol is not the family's ICMP."""
-        if self.protocol != _ICMP_OF_FAMILY[self.family]:
+        if self.protocol != ICMP_OF[self.family]:
             return None
         icmp_type = _ECHO_REQUEST[self.family] if self.icmp_type is None else self.icmp_type
         return icmp_type, self.icmp_code or 0
@@ -75,6 +79,11 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     peers: tuple[Peer, ...]
     """All that rules can find this end by: whoever has the address."""
 
+    @classmethod
+    def of(cls, which: str, address: Address, port: int | None, peers: Iterable[Peer]) -> Party:
+        """The end that has *address*, among *peers*."""
+        return cls(which=which, address=address, port=port, peers=tuple(peer for peer in peers if peer.has(address)))
+
     def __str__(self) -> str:
         return f"{self.which} {self.address or 'without an address'}"
 
@@ -87,15 +96,10 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     destination: Party
 
     @classmethod
-    def of(cls, packet: Packet, peers: Iterable[Peer]) -> Traffic:
+    def of(cls, packet: Packet, peers: Sequence[Peer]) -> Traffic:
         """*packet* between whoever of *peers* has its addresses."""
-        peers = tuple(peers)
-        ends = (
-            ("source", packet.source, packet.source_port),
-            ("destination", packet.destination, packet.destination_port),
+        return cls(
+            packet=packet,
+            source=Party.of("source", packet.source, packet.source_port, peers),
+            destination=Party.of("destination", packet.destination, packet.destination_port, peers),
         )
-        source, destination = (
-            Party(which=which, address=address, port=port, peers=tuple(peer for peer in peers if peer.has(address)))
-            for which, address, port in ends
-        )
-        return cls(packet=packet, source=source, destination=destination)

@@ -48,7 +48,7 @@ class HostEndpointRef(NamedTuple):
 
 
 class PolicyRef(NamedTuple):
-    """A policy's identity; its text breaks ties of order."""
+    """A policy's identity."""
 
     kind: str
     namespace: str

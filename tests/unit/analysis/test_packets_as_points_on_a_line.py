@@ -10,6 +10,7 @@ from tortie.analysis.reach import space
 from tortie.analysis.reach.words import Words
 from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Family, Protocol
 
+Packet = tuple[Protocol, int | None, tuple[int, int] | None]
 BOTH = (Family.V4, Family.V6)
 EDGES = st.integers(0, 40).map(lambda edge: edge * 64 + (edge % 3))
 REGIONS = st.lists(st.tuples(EDGES, st.integers(1, 200)), max_size=5).map(
@@ -57,7 +58,7 @@ def test_a_partition_is_disjoint_whole_and_makes_up_every_region(regions: list[s
     ],
     ids=["ports", "protocol", "without ports", "ICMP type", "ICMP code"],
 )
-def test_packets_are_where_they_belong(region: space.Region, is_within: tuple, is_beside: tuple) -> None:  # type: ignore[type-arg]
+def test_packets_are_where_they_belong(region: space.Region, is_within: Packet, is_beside: Packet) -> None:
     assert space.contains(region, space.point(Family.V4, *is_within))
     assert not space.contains(region, space.point(Family.V4, *is_beside))
 

@@ -6,14 +6,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from cluster_documents import calico, node, pod
+from cluster_documents import Document, calico, node, pod
 
 from tortie.analysis.cluster import cluster_of
 from tortie.testing.reachability import differing
 from tortie.testing.tally import Tally
 from tortie.verdict import Cluster
 
-Document = dict[str, Any]
 ROUNDS = 20
 
 

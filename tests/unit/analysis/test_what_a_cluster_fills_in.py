@@ -161,3 +161,11 @@ def test_a_pod_whose_address_is_none_is_refused_by_name() -> None:
     broken["status"]["podIPs"] = [{"ip": "nonsense"}]
     with pytest.raises(RefusedError, match="Pod shop/web: 'nonsense' is not an IP address"):
         filled_in({key: item.resource for key, item in read_documents([broken]).items()})
+
+
+def test_so_is_one_with_the_hosts_network_which_a_service_may_stand_before() -> None:
+    broken = pod("shop/web", "10.0.0.1", hostNetwork=True)
+    broken["status"]["podIPs"] = [{"ip": "nonsense"}]
+    documents = [broken, service(selector={"app": "web"}, ports=[{"port": 80}])]
+    with pytest.raises(RefusedError, match="Pod shop/web: 'nonsense' is not an IP address"):
+        filled_in({key: item.resource for key, item in read_documents(documents).items()})

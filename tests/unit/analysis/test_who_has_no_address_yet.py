@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -97,7 +99,18 @@ def test_where_everybody_has_an_address_nothing_is_changed() -> None:
     known = cluster_of(
         [pod("shop/db", "10.0.0.2", node="one"), node("one", "192.0.2.1"), ingress(allow(nets=[EVERYWHERE]))]
     )
-    assert stand_ins(known).resources == known.values()
+    assert stand_ins(known).resources == known.resources
+
+
+def test_a_cluster_that_nobody_asks_about_any_more_is_forgotten() -> None:
+    known = cluster_of([pod("shop/new"), pod("shop/db", "10.0.0.2")])
+    engine = RulesetEngine(known, Cluster.of(known.values()))
+    question = Question(source="shop/new", destination="shop/db", protocol=TCP, destination_port=80)
+    engine.allow([Directory(known).flow(question)])
+    ways = weakref.ref(engine._ways)
+    del engine
+    gc.collect()
+    assert ways() is None
 
 
 @given(st.integers(0, 12), st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF))

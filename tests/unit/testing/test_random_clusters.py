@@ -8,12 +8,12 @@ from hypothesis import given, settings
 
 from tortie.model import codec
 from tortie.model.kinds import kind_of
-from tortie.model.policy import Action, GlobalNetworkPolicy, NetworkPolicy, Profile
+from tortie.model.policy import Action
 from tortie.model.validation import stored_resource, violations
 from tortie.net import Family
 from tortie.testing.clusters import random_cluster
 from tortie.testing.differential import run_series
-from tortie.testing.flows import Traffic, crossings, random_flows
+from tortie.testing.flows import Traffic, crossings, random_flows, rules_of
 from tortie.testing.histories import keyed, later
 from tortie.testing.strategies import random_clusters
 from tortie.testing.tally import Tally
@@ -107,9 +107,7 @@ def test_a_liar_sends_from_an_address_that_it_does_not_have_and_no_host_does():
 
 def seen_in_rules():
     for seed in range(300):
-        for resource in random_cluster(Random(seed)).calico():
-            if isinstance(resource, NetworkPolicy | GlobalNetworkPolicy | Profile):
-                yield from (*resource.spec.ingress, *resource.spec.egress)
+        yield from rules_of(random_cluster(Random(seed)))
 
 
 def test_every_criterion_of_a_rule_occurs():

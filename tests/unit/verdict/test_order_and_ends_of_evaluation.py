@@ -1,7 +1,7 @@
 """The oracle: in which order tiers, policies and profiles are asked, and what holds where none of them decides."""
 
-import msgspec
 import pytest
+from verdict_hosts import ALLOW, DENY, LOG, PASS, with_spec
 
 from tortie.model.policy import Action, Direction, EntityRule, Rule
 from tortie.net import ICMP, ICMPV6, TCP, UDP, Address, Family, Port, Protocol
@@ -15,7 +15,6 @@ from tortie.testing.resources import (
 )
 from tortie.verdict import Cause, Cluster, Flow
 
-ALLOW, DENY, PASS, LOG = (Rule(action=action) for action in (Action.ALLOW, Action.DENY, Action.PASS, Action.LOG))
 NEVER = Rule(action=Action.ALLOW, protocol=Protocol(99))
 OUTSIDE = Address.parse("192.0.2.9")
 
@@ -23,12 +22,8 @@ OUTSIDE = Address.parse("192.0.2.9")
 def cluster(*resources, profiles=None, **endpoint):
     server = pod_endpoint("ns/server", "10.0.0.1", "fd00::1", **endpoint)
     if profiles is not None:
-        server = replace_profiles(server, profiles)
+        server = with_spec(server, profiles=tuple(profiles))
     return Cluster.of([namespace_profile("ns", team="red"), server, *resources])
-
-
-def replace_profiles(endpoint, profiles):
-    return msgspec.structs.replace(endpoint, spec=msgspec.structs.replace(endpoint.spec, profiles=tuple(profiles)))
 
 
 def ask(judge, protocol=TCP, direction=Direction.INGRESS, **more):
@@ -247,12 +242,8 @@ def test_the_first_rule_that_matches_decides_and_the_trace_tells_all_before_it()
 
 
 def test_performance_hints_change_no_verdict():
-    hinted = msgspec.structs.replace(
-        policy("p", DENY).spec, performance_hints=("AssumeNeededOnEveryNode",), selector="app == 'nobody'"
-    )
-    unused = msgspec.structs.replace(policy("p", DENY), spec=hinted)
-    assert ask(cluster(unused)).allowed
-    used = msgspec.structs.replace(unused, spec=msgspec.structs.replace(hinted, selector=""))
+    used = with_spec(policy("p", DENY), performance_hints=("AssumeNeededOnEveryNode",))
+    assert ask(cluster(with_spec(used, selector="app == 'nobody'"))).allowed
     assert not ask(cluster(used)).allowed
 
 

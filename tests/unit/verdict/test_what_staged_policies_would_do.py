@@ -1,10 +1,10 @@
 """The oracle: staged policies decide nothing, and the trace tells what they would do."""
 
 import pytest
-from verdict_hosts import ALLOW, DENY, LOG, PASS, PODS
+from verdict_hosts import ALLOW, DENY, LOG, NEVER, PASS, PODS
 
 from tortie.model.meta import ObjectMeta
-from tortie.model.policy import Action, Direction, Rule
+from tortie.model.policy import Direction
 from tortie.model.staged import (
     StagedAction,
     StagedGlobalNetworkPolicy,
@@ -12,11 +12,9 @@ from tortie.model.staged import (
     StagedNetworkPolicy,
     StagedNetworkPolicySpec,
 )
-from tortie.net import TCP, UDP, Address, Family
+from tortie.net import TCP, Address, Family
 from tortie.testing.resources import network_policy, tier
 from tortie.verdict import Cause, Cluster, Flow
-
-NEVER = Rule(action=Action.ALLOW, protocol=UDP)
 
 
 def staged(name="p", *rules, action=StagedAction.SET, **more):

@@ -1,6 +1,5 @@
 """The oracle where workloads meet their host: host to workload, workload to host, and what no workload may send."""
 
-import msgspec
 import pytest
 from verdict_hosts import (
     ALLOW,
@@ -18,6 +17,7 @@ from verdict_hosts import (
     packet,
     packet_of,
     stopped,
+    with_spec,
 )
 
 from tortie.net import ICMP, ICMPV6, UDP, Protocol
@@ -30,8 +30,8 @@ from tortie.verdict import Cause, Cluster
 def test_a_host_always_reaches_its_workloads():
     closed = network_policy("ns/closed", ingress=[DENY], egress=[DENY])
     assert "host to pod" not in stopped(EVERYTHING, closed, host_policy("p", egress=[DENY]))
-    lonely = [endpoint for endpoint in PODS if endpoint.metadata.name != "ns"][:1]
-    assert Cluster.of([*lonely, *PODS[2:]]).host_view("host-1", INTERFACES).passes(packet("host to pod"))
+    without_profile = [PODS[0], *PODS[2:]]
+    assert Cluster.of(without_profile).host_view("host-1", INTERFACES).passes(packet("host to pod"))
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,9 @@ def test_a_link_that_looks_like_a_workloads_and_has_no_endpoint_is_closed_but_fo
 def test_a_workload_may_only_send_from_its_own_addresses_or_those_it_asked_for_if_the_settings_let_it(
     source, settings, allowed
 ):
-    spoofing = PODS[2]
-    spec = msgspec.structs.replace(spoofing.spec, allow_spoofed_source_prefixes=("203.0.113.0/24",))
-    resources = [*PODS[:2], msgspec.structs.replace(spoofing, spec=spec), felix(**settings)]
-    view = Cluster.of(resources).host_view("host-1", INTERFACES)
-    assert view.passes(packet_of(spec.interface_name, "eth0", source, OUTSIDE["eth0"])) is allowed
+    spoofing = with_spec(PODS[2], allow_spoofed_source_prefixes=("203.0.113.0/24",))
+    view = Cluster.of([*PODS[:2], spoofing, felix(**settings)]).host_view("host-1", INTERFACES)
+    assert view.passes(packet_of(spoofing.spec.interface_name, "eth0", source, OUTSIDE["eth0"])) is allowed
 
 
 def test_a_packet_without_a_source_may_only_stay_on_its_link():
@@ -140,20 +138,16 @@ def test_invalid_packets_are_dropped_at_workloads_and_host_endpoints_unless_the_
 
 def test_of_two_workloads_that_claim_a_link_the_lower_rank_has_it():
     a, b = PODS[2:]
-    both = [
-        a,
-        msgspec.structs.replace(b, spec=msgspec.structs.replace(b.spec, interface_name=a.spec.interface_name)),
-    ]
+    both = [a, with_spec(b, interface_name=a.spec.interface_name)]
     closed = global_network_policy("p", selector="app == 'b'", ingress=[DENY])
     view = Cluster.of([*PODS[:2], *both, closed]).host_view("host-1", INTERFACES)
     assert view.passes(packet("to pod"))
     assert view.judge(packet("to pod")).decisions[-1].endpoint.name == a.metadata.name
-    other = msgspec.structs.replace(a, spec=msgspec.structs.replace(a.spec, orchestrator="openstack"))
+    other = with_spec(a, orchestrator="openstack")
     assert not Cluster.of([*PODS[:2], other, both[1], closed]).host_view("host-1", INTERFACES).passes(packet("to pod"))
 
 
 def test_a_workload_without_an_address_is_not_enforced_so_its_link_is_closed():
-    a = PODS[2]
-    late = msgspec.structs.replace(a, spec=msgspec.structs.replace(a.spec, ip_networks=()))
+    late = with_spec(PODS[2], ip_networks=())
     (decision,) = Cluster.of([*PODS[:2], late]).host_view("host-1", INTERFACES).judge(packet("to pod")).decisions
     assert (decision.allowed, decision.cause, decision.endpoint) == (False, Cause.UNKNOWN_INTERFACE, None)

@@ -5,6 +5,8 @@ pods a, b ── cali… ┐      ┌ eth0 ── outside 192.0.2.9
 lo ── the host ────┘      └ eth1 ── outside 198.51.100.9
 """
 
+import msgspec
+
 from tortie.model.endpoint import EndpointPort, HostEndpoint, HostEndpointSpec
 from tortie.model.felix import FelixConfiguration, FelixConfigurationSpec
 from tortie.model.kubernetes_endpointslice import (
@@ -14,11 +16,11 @@ from tortie.model.kubernetes_endpointslice import (
 )
 from tortie.model.kubernetes_endpointslice import EndpointPort as SlicePort
 from tortie.model.meta import ObjectMeta
-from tortie.model.policy import Action, Direction, GlobalNetworkPolicy, GlobalNetworkPolicySpec, Rule
+from tortie.model.policy import Action, Direction, Rule
 from tortie.model.sets import GlobalNetworkSet, NetworkSet, NetworkSetSpec
 from tortie.model.topology import Node, NodeBGPSpec, NodeInterface, NodeSpec
 from tortie.net import TCP, UDP, Address, Protocol
-from tortie.testing.resources import namespace_profile, pod_endpoint, tier
+from tortie.testing.resources import global_network_policy, namespace_profile, pod_endpoint, tier
 from tortie.verdict import Cluster, HostPacket
 
 ALLOW, DENY, PASS, LOG = (Rule(action=action) for action in (Action.ALLOW, Action.DENY, Action.PASS, Action.LOG))
@@ -113,22 +115,15 @@ def host_endpoint(name="hep", interface="eth0", *, expected=(), labels=None, pro
     )
 
 
-def host_policy(
-    name, *, ingress=(), egress=(), use="", selector="is == 'host'", order=None, in_tier="default", types=()
-):
+def host_policy(name, *, use="", selector="is == 'host'", **more):
     """Of host endpoints. *use*: ``forward`` (applyOnForward), ``pre-dnat``, ``untracked``, or for the host's own traffic only."""
-    spec = GlobalNetworkPolicySpec(
-        tier=in_tier,
-        order=order,
-        selector=selector,
-        ingress=tuple(ingress),
-        egress=tuple(egress),
-        types=tuple(types),
-        do_not_track=use == "untracked",
-        pre_dnat=use == "pre-dnat",
-        apply_on_forward=bool(use),
-    )
-    return GlobalNetworkPolicy(metadata=ObjectMeta(name=name), spec=spec)
+    policy = global_network_policy(name, selector=selector, untracked=use == "untracked", **more)
+    return with_spec(policy, pre_dnat=use == "pre-dnat", apply_on_forward=bool(use))
+
+
+def with_spec(resource, **fields):
+    """*resource* with other *fields* of its spec."""
+    return msgspec.structs.replace(resource, spec=msgspec.structs.replace(resource.spec, **fields))
 
 
 def felix(name="default", selector="", created=None, **fields):

@@ -67,9 +67,7 @@ def both(one: Allowed, other: Allowed) -> Allowed:
 def either(*alternatives: Allowed) -> Allowed:
     """What any of *alternatives* lets through."""
     some = [allowed for allowed in alternatives if allowed]
-    return (
-        some[0] if len(some) == 1 else of_overlapping(cell for allowed in some for cell in allowed) if some else NOBODY
-    )
+    return some[0] if len(some) == 1 else of_overlapping(cell for allowed in some for cell in allowed)
 
 
 def among(allowed: Allowed, ends: int) -> Allowed:

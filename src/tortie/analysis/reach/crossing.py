@@ -41,7 +41,11 @@ class Crossing:
 
     # --- the halves ---------------------------------------------------------------------------------------------------------
 
-    def egress(self, number: int) -> Allowed:
+    def half(self, direction: Direction, number: int) -> Allowed:
+        """What workload class *number* lets through in one direction."""
+        return self._egress(number) if direction is EGRESS else self._ingress(number)
+
+    def _egress(self, number: int) -> Allowed:
         """What workload class *number* gets out of its host, to whom."""
         context = self._population.context_of(number)
         found = self._without(self._book.outcome(number, EGRESS), context.unsent)
@@ -62,7 +66,7 @@ class Crossing:
         ]
         return allowed.either(allowed.among(found, local), *leaving)
 
-    def ingress(self, number: int) -> Allowed:
+    def _ingress(self, number: int) -> Allowed:
         """What of which sources gets through its host to workload class *number*."""
         context = self._population.context_of(number)
         outcome = self._book.outcome(number, INGRESS)
@@ -72,15 +76,15 @@ class Crossing:
         side = Side(number, is_source=False)
         leaves = self._forward(context.wildcard, EGRESS, side)
         local = self._local_to(context)
-        ways = [allowed.both(allowed.among(found, local), leaves)]
+        ways = [allowed.among(found, local)]
+        remote = allowed.among(outcome.allowed, self._everybody & ~local)
+        valid = space.complement(context.invalid)
         for family in Family:
             tracked, untracked = self._arriving(context, family, side)
-            policy = allowed.within(self._within_live(outcome), space.OF_FAMILY[family])
-            valid = space.complement(context.invalid)
-            ways.append(allowed.both(allowed.both(allowed.within(policy, valid), tracked), leaves))
-            ways.append(allowed.both(allowed.both(policy, untracked), leaves))
-        remote = (allowed.among(way, self._everybody & ~local) for way in ways[1:])
-        return allowed.either(ways[0], *remote)
+            policy = allowed.within(remote, space.intersection(self._live, space.OF_FAMILY[family]))
+            ways.append(allowed.both(allowed.within(policy, valid), tracked))
+            ways.append(allowed.both(policy, untracked))
+        return allowed.both(allowed.either(*ways), leaves)
 
     def _without(self, outcome: Outcome, stopped: Region) -> Allowed:
         key = id(outcome), stopped
@@ -89,9 +93,6 @@ class Crossing:
             open_ = space.intersection(self._live, space.complement(stopped))
             found = self._plain[key] = allowed.within(outcome.allowed, open_)
         return found
-
-    def _within_live(self, outcome: Outcome) -> Allowed:
-        return allowed.within(outcome.allowed, self._live)
 
     # --- host endpoints -----------------------------------------------------------------------------------------------------
 

@@ -8,11 +8,11 @@ one end gains may be stopped by the other.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tortie.analysis.reach import allowed
-from tortie.analysis.reach.allowed import Allowed, Cell
+from tortie.analysis.reach.allowed import NOBODY, Allowed, Cell
 from tortie.analysis.reach.bits import members, of_members
 from tortie.analysis.reach.matrix import by_sources, exact, outside_members, words_of, workload_members
 from tortie.analysis.reach.program import Side
@@ -89,24 +89,24 @@ def _collect(known: dict[tuple[bool, Cell], int], number: int, changes: tuple[Al
 
 def _row_changes(states: States, number: int) -> tuple[Allowed, Allowed]:
     """What a destination gains and loses."""
-    before, after = states.before, states.after
-    among = _touched(before.ingress(number), after.ingress(number)) | states.egress
-    among &= ~_alone(states, number)
-    if not among:
-        return (), ()
-    rows = [exact(reach, number, reach.row(number, among)) for reach in (before, after)]
-    return allowed.without(rows[1], rows[0]), allowed.without(rows[0], rows[1])
+    among = _touched(states.before.ingress(number), states.after.ingress(number)) | states.egress
+    return _changes(states, number, among, Reach.row)
 
 
 def _column_changes(states: States, number: int) -> tuple[Allowed, Allowed]:
     """What a source gains and loses with destinations whose rows are not looked at."""
-    before, after = states.before, states.after
-    among = _touched(before.egress(number), after.egress(number)) & ~states.ingress
+    among = _touched(states.before.egress(number), states.after.egress(number)) & ~states.ingress
+    return _changes(states, number, among, Reach.column)
+
+
+def _changes(
+    states: States, number: int, among: int, answer: Callable[[Reach, int, int], Allowed]
+) -> tuple[Allowed, Allowed]:
     among &= ~_alone(states, number)
     if not among:
-        return (), ()
-    found = [exact(reach, number, reach.column(number, among)) for reach in (before, after)]
-    return allowed.without(found[1], found[0]), allowed.without(found[0], found[1])
+        return NOBODY, NOBODY
+    before, after = (exact(reach, number, answer(reach, number, among)) for reach in (states.before, states.after))
+    return allowed.without(after, before), allowed.without(before, after)
 
 
 def _alone(states: States, number: int) -> int:
@@ -190,8 +190,7 @@ class _Describing:
         if isinstance(decider, PolicyRef):
             yield from (self._policies[decider],) if decider in self._policies else ()
             return
-        direction = Direction.EGRESS if side.is_source else Direction.INGRESS
-        for number in reach.book.program(side.number, direction).policies:
+        for number in reach.book.program(side.number, side.direction).policies:
             tier, policy = reach.book.ranked[number]
             if (
                 reach.book.tiers[tier].name == decider

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tortie.analysis.reach import space
 from tortie.analysis.reach.space import Region
-from tortie.net import ICMP, ICMPV6, UDP, Family, Network, Protocol
+from tortie.net import ICMP_OF, IPIP, UDP, Family, Network
 from tortie.verdict import Cluster
 from tortie.verdict.endpoint import HostInterface
 from tortie.verdict.gates import is_invalid
@@ -19,8 +19,6 @@ from tortie.verdict.interfaces import Interfaces, own_addresses
 from tortie.verdict.packet import Packet
 from tortie.verdict.refs import NO_ADDRESS
 from tortie.verdict.settings import Settings, settings_of
-
-_IPIP = Protocol(4)
 
 
 class HostContext(NamedTuple):
@@ -78,20 +76,21 @@ def _context(cluster: Cluster, node: str, endpoints: Sequence[HostInterface]) ->
 
 
 def _tunnels(settings: Settings) -> Region:
-    stopped = [] if settings.allows_ipip else [space.of_protocol(_IPIP)]
+    stopped = [] if settings.allows_ipip else [space.of_protocol(IPIP)]
     if not settings.allows_vxlan:
         stopped.append(space.of_protocol(UDP, settings.vxlan_port, settings.vxlan_port))
     return space.union_of(stopped)
 
 
-def _invalid_types(family: Family, protocol: Protocol) -> Iterator[Region]:
-    for type_ in range(256):
+def _invalid_types() -> Iterator[Region]:
+    for family, protocol in ICMP_OF.items():
         nobody = NO_ADDRESS[family]
-        if is_invalid(Packet(source=nobody, destination=nobody, protocol=protocol, icmp_type=type_)):
-            yield space.intersection(space.of_icmp(type_), space.OF_FAMILY[family])
+        for type_ in range(256):
+            if is_invalid(Packet(source=nobody, destination=nobody, protocol=protocol, icmp_type=type_)):
+                yield space.intersection(space.of_icmp(type_), space.OF_FAMILY[family])
 
 
-_INVALID = space.union_of((*_invalid_types(Family.V4, ICMP), *_invalid_types(Family.V6, ICMPV6)))
+_INVALID = space.union_of(_invalid_types())
 
 
 def failsafes(context: HostContext, *, inbound: bool, answers_from: int | None) -> list[tuple[Region, Network | None]]:

@@ -6,7 +6,7 @@ about an address is then a matter of its place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from tortie.net import Address, Family, Network
@@ -48,21 +48,11 @@ class Places:
     def __init__(self, named: Iterable[Network]) -> None:
         networks = sorted({*WHOLE.values(), *named})
         self._numbers = {network: number for number, network in enumerate(networks)}
-        self._by_length: dict[Family, list[tuple[int, dict[int, int]]]] = {family: [] for family in Family}
+        self._by_length = {family: _by_length(self._numbers, family) for family in Family}
         """For every prefix length, the longest first: how far to shift an address, and the networks by what is left of it."""
-        for length in sorted({network.prefix_len for network in networks}, reverse=True):
-            for family in Family:
-                shift = family.bits - length
-                of_length = {
-                    int.from_bytes(network.packed, "big") >> shift: number
-                    for network, number in self._numbers.items()
-                    if network.prefix_len == length and network.family is family
-                }
-                if of_length:
-                    self._by_length[family].append((shift, of_length))
-        inside: list[list[Network]] = [[] for _ in networks]
         self._last = list(range(len(networks)))
         """Of each place the last one inside it: sorted, they follow it."""
+        inside: list[list[Network]] = [[] for _ in networks]
         above: list[int] = []
         for number, network in enumerate(networks):
             while above and not networks[above[-1]].contains(network):
@@ -90,3 +80,12 @@ class Places:
         """The numbers of the places inside *network*, which must be a named one."""
         number = self._numbers[network]
         return range(number, self._last[number] + 1)
+
+
+def _by_length(numbers: Mapping[Network, int], family: Family) -> list[tuple[int, dict[int, int]]]:
+    by_shift: dict[int, dict[int, int]] = {}
+    for network, number in numbers.items():
+        if network.family is family:
+            shift = family.bits - network.prefix_len
+            by_shift.setdefault(shift, {})[int.from_bytes(network.packed, "big") >> shift] = number
+    return sorted(by_shift.items())

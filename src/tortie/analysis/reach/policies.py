@@ -147,8 +147,7 @@ class PolicyBook:
             if profile is None:
                 return
             if (name, direction) not in self._compiled:
-                written = profile.spec.ingress if direction is Direction.INGRESS else profile.spec.egress
-                self._compiled[name, direction] = self._compiler.compile(written, "")
+                self._compiled[name, direction] = self._compiler.compile(rules(profile, direction), "")
             yield self._compiled[name, direction]
 
     # --- host endpoints -----------------------------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ class PolicyBook:
 
         The name of a tier where that decides by its default action; empty where profiles decide.
         """
-        direction = Direction.EGRESS if side.is_source else Direction.INGRESS
+        direction = side.direction
         tier, is_left = -1, False
         for number in self.program(side.number, direction).policies:
             of_tier, policy = self.ranked[number]

@@ -18,7 +18,7 @@ from tortie.analysis.reach import allowed, space
 from tortie.analysis.reach.allowed import Allowed
 from tortie.analysis.reach.space import Region
 from tortie.analysis.reach.terms import CompiledRule, Term
-from tortie.model.policy import Action
+from tortie.model.policy import Action, Direction
 
 
 class TierProgram(NamedTuple):
@@ -52,6 +52,11 @@ class Side(NamedTuple):
 
     number: int
     is_source: bool
+
+    @property
+    def direction(self) -> Direction:
+        """Of the program, as seen from its end."""
+        return Direction.EGRESS if self.is_source else Direction.INGRESS
 
     def others(self, term: Term) -> int:
         """The other ends of a term, if it has this one."""

@@ -21,12 +21,11 @@ from tortie.selectors.syntax import (
     Comparison,
     Global,
     Has,
-    Leaf,
     Node,
     Not,
     OneOf,
     Or,
-    map_leaves,
+    all_having,
     prefix_labels,
 )
 from tortie.verdict.names import NAMESPACE, SERVICE_ACCOUNT
@@ -37,7 +36,7 @@ def governed(policy: AnyPolicy) -> Node:
     """Which endpoints *policy* governs."""
     spec = policy.spec
     if not isinstance(spec, GlobalNetworkPolicySpec):
-        accounts = (_with_prefix(spec.service_account_selector, "pcsa."),) if spec.service_account_selector else ()
+        accounts = (_over(spec.service_account_selector, "pcsa."),) if spec.service_account_selector else ()
         return _all_of(
             (Compare(NAMESPACE, Comparison.EQUAL, policy.metadata.namespace), parse(spec.selector).node, *accounts)
         )
@@ -45,11 +44,9 @@ def governed(policy: AnyPolicy) -> Node:
     all_means = NAMESPACE if spec.namespace_selector else SERVICE_ACCOUNT if spec.service_account_selector else ""
     return _all_of(
         (
-            _scoped(spec.selector, all_means) if spec.selector else All(),
-            _with_prefix(spec.namespace_selector, "pcns.", NAMESPACE) if spec.namespace_selector else All(),
-            _with_prefix(spec.service_account_selector, "pcsa.", SERVICE_ACCOUNT)
-            if spec.service_account_selector
-            else All(),
+            _over(spec.selector, all_means=all_means) if spec.selector else All(),
+            _over(spec.namespace_selector, "pcns.", NAMESPACE) if spec.namespace_selector else All(),
+            _over(spec.service_account_selector, "pcsa.", SERVICE_ACCOUNT) if spec.service_account_selector else All(),
         )
     )
 
@@ -65,11 +62,11 @@ def selected(peer: EntityRule, namespace: str) -> Node | None:
 
 def _limits(peer: EntityRule, namespace: str, accounts: ServiceAccountMatch) -> Iterator[Node]:
     if peer.namespace_selector:
-        yield _with_prefix(peer.namespace_selector, "pcns.", NAMESPACE)
+        yield _over(peer.namespace_selector, "pcns.", NAMESPACE)
     elif namespace:
         yield Compare(NAMESPACE, Comparison.EQUAL, namespace)
     if accounts.selector:
-        yield _with_prefix(accounts.selector, "pcsa.")
+        yield _over(accounts.selector, "pcsa.")
     if accounts.names:
         yield OneOf(SERVICE_ACCOUNT, frozenset(accounts.names))
     yield parse(peer.selector).node
@@ -88,24 +85,10 @@ def _all_of(nodes: Iterable[Node]) -> Node:
 
 
 @functools.lru_cache(maxsize=4096)
-def _with_prefix(text: str, prefix: str, all_means: str = "") -> Node:
-    return _scoped_node(prefix_labels(parse(text).node, prefix), all_means)
-
-
-@functools.lru_cache(maxsize=4096)
-def _scoped(text: str, all_means: str) -> Node:
-    return _scoped_node(parse(text).node, all_means)
-
-
-def _scoped_node(node: Node, all_means: str) -> Node:
-    """``all()`` means having the label *all_means*, ``global()`` not having it."""
-
-    def leaf(found: Leaf) -> Node:
-        if all_means and isinstance(found, All):
-            return Has(all_means)
-        return Not(Has(all_means)) if all_means and isinstance(found, Global) else found
-
-    return map_leaves(node, leaf)
+def _over(text: str, prefix: str = "", all_means: str = "") -> Node:
+    """The selector *text* over labels with *prefix*; ``all()`` means having the label *all_means*, if there is one."""
+    node = prefix_labels(parse(text).node, prefix)
+    return all_having(node, all_means) if all_means else node
 
 
 def labels_of(node: Node) -> Iterator[str]:

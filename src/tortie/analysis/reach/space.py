@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Family, Protocol
+from tortie.net import ICMP_OF, SCTP, TCP, UDP, Family, Protocol
 
 Region: TypeAlias = tuple[int, ...]
 
@@ -27,7 +27,6 @@ EVERYTHING: Region = (0, 2 * _FAMILY)
 OF_FAMILY = {family: (offset, offset + _FAMILY) for family, offset in _OFFSET.items()}
 
 WITH_PORTS = (TCP, UDP, SCTP)
-_WITH_TYPES = {Family.V4: ICMP, Family.V6: ICMPV6}
 
 
 # --- making ----------------------------------------------------------------------------------------------------------------
@@ -49,7 +48,7 @@ def of_ports(protocols: Iterable[Protocol], ranges: Iterable[tuple[int, int]]) -
 def of_icmp(type_: int | None = None, code: int | None = None) -> Region:
     """ICMP in IPv4 and ICMPv6 in IPv6: of one type and code, of a type whatever its code, or all."""
     first, size = (0, _BLOCK) if type_ is None else (type_ << 8, 256) if code is None else (type_ << 8 | code, 1)
-    starts = (_OFFSET[family] + (protocol.number << 16) + first for family, protocol in _WITH_TYPES.items())
+    starts = (_OFFSET[family] + (protocol.number << 16) + first for family, protocol in ICMP_OF.items())
     return tuple(bound for start in starts for bound in (start, start + size))
 
 

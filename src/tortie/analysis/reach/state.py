@@ -11,7 +11,7 @@ and itself is between two workloads of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tortie.analysis.ends import EPHEMERAL_PORT
@@ -31,8 +31,7 @@ class Base(NamedTuple):
     """Another state from which one differs in policies only, and for whom they may differ: the others' halves are the same."""
 
     reach: Reach
-    ingress: int
-    egress: int
+    affected: Mapping[Direction, int]
 
 
 class Reach:
@@ -50,10 +49,8 @@ class Reach:
         self._of_outside = allowed.within(everything(self._workloads), self.live)
         self._crossing = Crossing(self.book, self.live, source_port)
         self._base = base
-        self._out: dict[int, list[tuple[Allowed, int]]] = {}
-        self._in: dict[int, list[tuple[Allowed, int]]] = {}
-        self._egress: dict[int, Allowed] = {}
-        self._ingress: dict[int, Allowed] = {}
+        self._halves: dict[Direction, dict[int, Allowed]] = {direction: {} for direction in Direction}
+        self._grouped: dict[tuple[Direction, int], list[tuple[Allowed, int]]] = {}
 
     def _live(self) -> Region:
         """What can be asked at all: the families that any workload has."""
@@ -64,30 +61,24 @@ class Reach:
 
     def egress(self, number: int) -> Allowed:
         """Whom end *number* can send to, as far as its own host is concerned."""
-        found = self._egress.get(number)
-        if found is None:
-            found = self._egress[number] = self._made_egress(number)
-        return found
+        return self._half(Direction.EGRESS, number)
 
     def ingress(self, number: int) -> Allowed:
         """From whom end *number* can receive, as far as its own host is concerned."""
-        found = self._ingress.get(number)
+        return self._half(Direction.INGRESS, number)
+
+    def _half(self, direction: Direction, number: int) -> Allowed:
+        known = self._halves[direction]
+        found = known.get(number)
         if found is None:
-            found = self._ingress[number] = self._made_ingress(number)
+            found = known[number] = self._made(direction, number)
         return found
 
-    def _made_egress(self, number: int) -> Allowed:
-        if self._base is not None and not self._base.egress >> number & 1:
-            return self._base.reach.egress(number)
+    def _made(self, direction: Direction, number: int) -> Allowed:
+        if self._base is not None and not self._base.affected[direction] >> number & 1:
+            return self._base.reach._half(direction, number)
         if self._workloads >> number & 1:
-            return self._crossing.egress(number)
-        return self._as_outside(number)
-
-    def _made_ingress(self, number: int) -> Allowed:
-        if self._base is not None and not self._base.ingress >> number & 1:
-            return self._base.reach.ingress(number)
-        if self._workloads >> number & 1:
-            return self._crossing.ingress(number)
+            return self._crossing.half(direction, number)
         return self._as_outside(number)
 
     def _as_outside(self, number: int) -> Allowed:
@@ -111,7 +102,7 @@ class Reach:
     def _turned(self) -> list[tuple[Cell, ...]]:
         """For every end by number who gets out to it; cells whose regions may overlap."""
         by_region: dict[Region, dict[int, int]] = {}
-        for egress, together in _together(self.egress, self.population.everybody):
+        for egress, together in self._by_half(Direction.EGRESS, self.population.everybody):
             for region, ends in egress:
                 by_ends = by_region.setdefault(region, {})
                 by_ends[ends] = by_ends.get(ends, 0) | together
@@ -126,37 +117,37 @@ class Reach:
 
     def row(self, destination: int, among: int) -> Allowed:
         """Who of *among* can reach one end."""
-        column = [
-            (region, sources)
-            for egress, sources in self._sources(among)
-            for region, ends in egress
-            if ends >> destination & 1
-        ]
-        return allowed.both(allowed.of_overlapping(column), allowed.among(self.ingress(destination), among))
+        return self._with(Direction.INGRESS, destination, Direction.EGRESS, among)
 
     def column(self, source: int, among: int) -> Allowed:
         """Whom of *among* one end can reach."""
-        row = [
-            (region, destinations)
-            for ingress, destinations in self._destinations(among)
-            for region, ends in ingress
-            if ends >> source & 1
+        return self._with(Direction.EGRESS, source, Direction.INGRESS, among)
+
+    def _with(self, own: Direction, number: int, theirs: Direction, among: int) -> Allowed:
+        """What one end and *among* let through in both halves: the end's *own*, and *theirs*."""
+        opposite = [
+            (region, together)
+            for half, together in self._together(theirs, among)
+            for region, ends in half
+            if ends >> number & 1
         ]
-        return allowed.both(allowed.of_overlapping(row), allowed.among(self.egress(source), among))
+        return allowed.both(allowed.of_overlapping(opposite), allowed.among(self._half(own, number), among))
 
-    def _sources(self, among: int) -> list[tuple[Allowed, int]]:
-        """Some ends, those together that get out to the same ends with the same."""
-        if among not in self._out:
-            self._prepare(Direction.EGRESS, among)
-            self._out[among] = _together(self.egress, among)
-        return self._out[among]
+    def _together(self, direction: Direction, among: int) -> list[tuple[Allowed, int]]:
+        """Some ends, those together that have the same half."""
+        found = self._grouped.get((direction, among))
+        if found is None:
+            self._prepare(direction, among)
+            found = self._grouped[direction, among] = self._by_half(direction, among)
+        return found
 
-    def _destinations(self, among: int) -> list[tuple[Allowed, int]]:
-        """Some ends, those together that let the same in from the same ends."""
-        if among not in self._in:
-            self._prepare(Direction.INGRESS, among)
-            self._in[among] = _together(self.ingress, among)
-        return self._in[among]
+    def _by_half(self, direction: Direction, among: int) -> list[tuple[Allowed, int]]:
+        """By its identity: a half is one value where it is the same."""
+        by_value: dict[int, tuple[Allowed, list[int]]] = {}
+        for number in members(among):
+            half = self._half(direction, number)
+            by_value.setdefault(id(half), (half, []))[1].append(number)
+        return [(half, of_members(numbers)) for half, numbers in by_value.values()]
 
     def _prepare(self, direction: Direction, among: int) -> None:
         reach = self if self._base is None else self._base.reach
@@ -175,12 +166,3 @@ class Reach:
         return space.union_of(
             space.OF_FAMILY[family] for family, ends in having if ends >> source & ends >> destination & 1
         )
-
-
-def _together(half: Callable[[int], Allowed], among: int) -> list[tuple[Allowed, int]]:
-    """Ends by what they have, which is one value where it is the same."""
-    by_value: dict[int, tuple[Allowed, list[int]]] = {}
-    for number in members(among):
-        value = half(number)
-        by_value.setdefault(id(value), (value, []))[1].append(number)
-    return [(value, of_members(numbers)) for value, numbers in by_value.values()]

@@ -65,9 +65,8 @@ def _derived(
     for policy in policies:
         for direction in directions(policy):
             affected[direction] |= before.book.governs(policy)
-    ingress, egress = affected[Direction.INGRESS], affected[Direction.EGRESS]
-    after = Reach(ends, 1, base=Base(before, ingress, egress))
+    after = Reach(ends, 1, base=Base(before, affected))
     for reach in (before, after):
-        reach.book.prepare(Direction.INGRESS, ingress)
-        reach.book.prepare(Direction.EGRESS, egress)
-    return States(before, after, changed, ingress, egress)
+        for direction, governed in affected.items():
+            reach.book.prepare(direction, governed)
+    return States(before, after, changed, affected[Direction.INGRESS], affected[Direction.EGRESS])

@@ -16,10 +16,8 @@ from tortie.analysis.reach.selection import excepted, selected
 from tortie.analysis.reach.space import Region
 from tortie.model.kubernetes_endpointslice import SERVICE_LABEL, EndpointSlice
 from tortie.model.policy import Action, EntityRule, ICMPFields, Rule, ServiceMatch
-from tortie.net import ICMP, ICMPV6, Family, Port, Protocol
+from tortie.net import FAMILY_OF_ICMP, Family, Port, Protocol
 from tortie.verdict.match import fail_closed
-
-_FAMILY_OF_PROTOCOL = {ICMP: Family.V4, ICMPV6: Family.V6}
 
 
 class Term(NamedTuple):
@@ -213,8 +211,8 @@ def _families(rule: Rule) -> Iterator[Family]:
     """The IP versions that a rule limits itself to: outright, by its protocol, by nets. Two of them: it matches nothing."""
     if rule.ip_version is not None:
         yield Family(rule.ip_version)
-    if rule.protocol in _FAMILY_OF_PROTOCOL:
-        yield _FAMILY_OF_PROTOCOL[rule.protocol]
+    if rule.protocol in FAMILY_OF_ICMP:
+        yield FAMILY_OF_ICMP[rule.protocol]
     for nets in (rule.source.nets, rule.source.not_nets, rule.destination.nets, rule.destination.not_nets):
         families = {net.family for net in nets}
         if len(families) == 1:

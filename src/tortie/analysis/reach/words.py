@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from tortie.analysis.reach import space
 from tortie.analysis.reach.space import Region
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Family, Protocol
+from tortie.net import ICMP_OF, SCTP, TCP, UDP, Family, Protocol
 
 _NAMED = (TCP, UDP, SCTP)
-_ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
 
 
 class Words:
@@ -41,7 +40,7 @@ class Words:
             yield "all"
             return
         whole = self._possible[family] - _protocols(missing)
-        told = (*_NAMED, _ICMP_OF[family])
+        told = (*_NAMED, ICMP_OF[family])
         for protocol in told:
             yield from (str(protocol),) if protocol.number in whole else _of_protocol(region, protocol, family)
         named = {protocol.number for protocol in told}
@@ -65,7 +64,7 @@ def _of_protocol(region: Region, protocol: Protocol, family: Family) -> Iterator
     if bounds and not protocol.has_ports:
         yield f"{protocol} type {','.join(_icmp_types(bounds))}"
     elif bounds:
-        yield f"{protocol} {','.join(str(first) if first == last else f'{first}-{last}' for first, last in bounds)}"
+        yield f"{protocol} {','.join(_range(first, last) for first, last in bounds)}"
 
 
 def _with_families(text: str, found: Sequence[Family], asked: Sequence[Family]) -> str:
@@ -82,12 +81,12 @@ def _icmp_types(bounds: Sequence[tuple[int, int]]) -> Iterator[str]:
             type_, code = first >> 8, first & 255
             if code == 0 and last - first >= 255:
                 whole = (last - first + 1) >> 8
-                yield str(type_) if whole == 1 else f"{type_}-{type_ + whole - 1}"
+                yield _range(type_, type_ + whole - 1)
                 first += whole << 8  # noqa: PLW2901 - what is left of the bounds
             else:
                 end = min(last, type_ << 8 | 255)
-                yield f"{type_}/{code}" if end == first else f"{type_}/{code}-{end & 255}"
-                first = end + 1  # noqa: PLW2901
+                yield f"{type_}/{_range(code, end & 255)}"
+                first = end + 1  # noqa: PLW2901 - the same
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[str]:
@@ -96,5 +95,9 @@ def _ranges(numbers: Sequence[int]) -> Iterator[str]:
         end = at
         while end + 1 < len(numbers) and numbers[end + 1] == numbers[end] + 1:
             end += 1
-        yield str(numbers[at]) if at == end else f"{numbers[at]}-{numbers[end]}"
+        yield _range(numbers[at], numbers[end])
         at = end + 1
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
