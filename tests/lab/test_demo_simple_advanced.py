@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import Answers, both, reach
 from leftovers import eventually
 
 from tortie.lab import client
 from tortie.lab.client import Lab
-
-Row = dict[str, str]
 
 SIMPLE = [
     ({"access": "reachable", "cant-access": "reachable"}, set()),
@@ -77,17 +76,6 @@ def kept(start, name: str, demo: str, step: int) -> Lab:
     return Lab.find(name)
 
 
-def reach(lab: Lab, source: str, url: str) -> Row:
-    """What came of asking *url* once, by family."""
-    command = lab.exec_command(source, ["reach", "--connect-seconds=0.5", url])
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(line.split("  ", 1) for line in done.stdout.splitlines())
-
-
-def both(answer: str) -> Row:
-    return {"IPv4": answer, "IPv6": answer}
-
-
 def addresses(lab: Lab, name: str) -> dict[str, str]:
     workload = next(w for w in lab.status()["workloads"] if w["name"] == name)
     return {"IPv4": f"http://{workload['ipv4']}", "IPv6": f"http://[{workload['ipv6']}]"}
@@ -114,7 +102,7 @@ def test_both_replicas_let_in_the_label_and_nobody_else(start, name: str, tortie
     assert tortie("lab", "down", "--name", name).returncode == 0
 
 
-def reach_if_there(lab: Lab, source: str, url: str) -> Row:
+def reach_if_there(lab: Lab, source: str, url: str) -> Answers:
     """Nothing while the pod is not yet set up."""
     try:
         return reach(lab, source, url)

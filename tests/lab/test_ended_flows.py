@@ -7,13 +7,14 @@ a     b   server       a and b count to the server, each over TCP and UDP, and n
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import manifests
 import pytest
 from leftovers import eventually
+from manifests import network_policy, pod
 
 from tortie.lab.client import Lab
 
@@ -73,29 +74,14 @@ def lab(shared_name: str) -> Iterator[Lab]:
 
 @pytest.fixture
 def apply(lab: Lab, tortie) -> Apply:
-    def write(*objects: dict[str, Any]) -> None:
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "t"}}
-        text = "\n---\n".join(json.dumps(item) for item in (namespace, *objects))
-        done = tortie("--lab", lab.name, "apply", "-n", "t", "-f", "-", text=text)
-        assert done.returncode == 0, done.stderr
-
-    return write
-
-
-def pod(name: str, *command: str) -> dict[str, Any]:
-    spec = {"nodeName": "host1", "containers": [{"name": name, "command": list(command)}]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
+    return lambda *objects: manifests.apply(lab, tortie, *objects)
 
 
 def policy(*allowed: str) -> dict[str, Any]:
     """The server may be reached by these."""
     peers = [{"podSelector": {"matchLabels": {"app": name}}} for name in allowed]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "server"},
-        "spec": {"podSelector": {"matchLabels": {"app": "server"}}, "ingress": [{"from": peers}]},
-    }
+    server = {"matchLabels": {"app": "server"}}
+    return network_policy("server", podSelector=server, ingress=[{"from": peers}])
 
 
 def running(lab: Lab, name: str) -> dict[str, Any]:
@@ -126,9 +112,9 @@ def go_on(lab: Lab, *flows: tuple[str, str]) -> dict[tuple[str, str], int]:
 
 
 def test_established_flows_end_with_their_permission_and_all_others_stay(lab: Lab, apply: Apply) -> None:
-    apply(policy("a", "b"), pod("server", sys.executable, "-c", SERVER))
+    apply(policy("a", "b"), pod("server", sys.executable, "-c", SERVER, app="server"))
     server = running(lab, "server")
-    apply(*(pod(name, sys.executable, "-c", CLIENT, name, server["ipv4"]) for name in ("a", "b")))
+    apply(*(pod(name, sys.executable, "-c", CLIENT, name, server["ipv4"], app=name) for name in ("a", "b")))
     go_on(lab, *FLOWS)
     apply(policy("b"))
 

@@ -11,37 +11,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asking import both, reach
 from leftovers import eventually
+from manifests import apply, network_policy, pod, service
 
 from tortie.lab.client import Lab
 
-Run = Callable[..., str]
-
-
-def pod(name: str, host: str, *command: str, **labels: str) -> dict[str, Any]:
-    spec = {"nodeName": host, "containers": [{"name": name, "command": list(command)}]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
-
-
-def service(name: str, **spec: Any) -> dict[str, Any]:
-    whole = {"selector": {"app": name}, "ports": [{"port": 80}]} | spec
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": whole}
-
-
-def namespace(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
 WEB = service("web", ports=[{"port": 80, "targetPort": 8080}])
 OBJECTS = (
-    namespace("t"),
-    pod("client", "host1", "sleep", "1000", app="client"),
-    pod("web-1", "host1", "webserver", "--http-port=8080", app="web"),
-    pod("web-2", "host2", "webserver", "--http-port=8080", app="web"),
+    pod("client", "sleep", "1000", host="host1", app="client"),
+    pod("web-1", "webserver", "--http-port=8080", host="host1", app="web"),
+    pod("web-2", "webserver", "--http-port=8080", host="host2", app="web"),
     WEB,
     service("pods", clusterIP="None", selector={"app": "web"}),
     service("nobody"),
@@ -57,12 +41,6 @@ def lab(shared_name: str, tortie) -> Iterator[Lab]:
         yield started
 
 
-def apply(lab: Lab, tortie, *objects: dict[str, Any]) -> None:
-    text = "\n---\n".join(json.dumps(item) for item in objects)
-    done = tortie("--lab", lab.name, "apply", "-n", "t", "-f", "-", text=text)
-    assert done.returncode == 0, done.stderr
-
-
 def running(lab: Lab) -> int:
     return sum(workload["phase"] == "Running" for workload in lab.status()["workloads"])
 
@@ -71,16 +49,6 @@ def output(lab: Lab, target: str, *argv: str) -> str:
     """What a program says inside, on both its outputs."""
     command = lab.exec_command(target, argv)
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
-
-
-def reach(lab: Lab, source: str, url: str) -> dict[str, str]:
-    """What came of asking *url*, by family."""
-    lines = output(lab, source, "reach", "--connect-seconds=0.5", url).splitlines()
-    return dict(line.split("  ", 1) for line in lines)
-
-
-def both(answer: str) -> dict[str, str]:
-    return {"IPv4": answer, "IPv6": answer}
 
 
 def asked(lab: Lab, source: str, *replicas: str) -> bool:
@@ -173,7 +141,7 @@ def test_no_two_services_share_an_address_and_a_freed_one_is_given_again(lab: La
 
 
 def test_a_pod_that_ends_is_no_longer_asked(lab: Lab, tortie) -> None:
-    apply(lab, tortie, pod("web-3", "host2", "webserver", "--http-port=8080", app="web"))
+    apply(lab, tortie, pod("web-3", "webserver", "--http-port=8080", host="host2", app="web"))
     eventually(lambda: asked(lab, "t/client", "web-1", "web-2", "web-3"), "the third has answered")
     assert tortie("--lab", lab.name, "delete", "pod", "web-3", "-n", "t").returncode == 0
     eventually(lambda: asked(lab, "t/client", "web-1", "web-2"), "only the two others answer")
@@ -181,9 +149,8 @@ def test_a_pod_that_ends_is_no_longer_asked(lab: Lab, tortie) -> None:
 
 def test_policy_judges_the_pod_behind_a_service_at_its_own_port(lab: Lab, tortie) -> None:
     def policy(port: int) -> dict[str, Any]:
-        spec = {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"ports": [{"port": port}]}]}
-        metadata = {"name": "at-port", "namespace": "t"}
-        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+        web = {"matchLabels": {"app": "web"}}
+        return network_policy("at-port", podSelector=web, ingress=[{"ports": [{"port": port}]}])
 
     apply(lab, tortie, policy(80))
     eventually(lambda: reach(lab, "t/client", "http://web") == both("timed out"), "the service's port is not judged")
@@ -193,21 +160,17 @@ def test_policy_judges_the_pod_behind_a_service_at_its_own_port(lab: Lab, tortie
 
 
 def test_who_may_not_send_to_the_dns_server_cannot_resolve_names(lab: Lab, tortie) -> None:
-    spec = {"podSelector": {"matchLabels": {"app": "client"}}, "policyTypes": ["Egress"]}
-    metadata = {"name": "mute", "namespace": "t"}
-    mute = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
-    apply(lab, tortie, mute)
+    client = {"matchLabels": {"app": "client"}}
+    apply(lab, tortie, network_policy("mute", podSelector=client, policyTypes=["Egress"]))
     eventually(lambda: reach(lab, "t/client", "http://web") == both("bad address 'web'"), "the name is not resolved")
     assert tortie("--lab", lab.name, "delete", "netpol", "mute", "-n", "t").returncode == 0
     eventually(lambda: asked(lab, "t/client", "web-1", "web-2"), "it is again")
 
 
 def test_what_policy_drops_is_not_refused_by_a_service_without_pods(lab: Lab, tortie) -> None:
-    selector = {"matchLabels": {"app": "client"}}
-    spec = {"podSelector": selector, "egress": [{"ports": [{"protocol": "UDP", "port": 53}]}]}
-    metadata = {"name": "only-names", "namespace": "t"}
-    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
-    apply(lab, tortie, policy)
+    client = {"matchLabels": {"app": "client"}}
+    dns = {"ports": [{"protocol": "UDP", "port": 53}]}
+    apply(lab, tortie, network_policy("only-names", podSelector=client, egress=[dns]))
     eventually(lambda: reach(lab, "t/client", "http://nobody") == both("timed out"), "it is dropped, not refused")
     assert tortie("--lab", lab.name, "delete", "netpol", "only-names", "-n", "t").returncode == 0
     eventually(lambda: reach(lab, "t/client", "http://nobody") == both("connection refused"), "it is refused again")

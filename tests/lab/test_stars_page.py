@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -123,7 +122,7 @@ def connection(source: str, destination: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
+def walk(request: pytest.FixtureRequest, shared_name: str) -> Iterator[Walk]:
     """The demo after its last step, with what the page showed on the way."""
     keep = request.config.getoption("--update-screenshots")
 
@@ -131,8 +130,10 @@ def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
         if keep:
             page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
-    name = f"t-{uuid.uuid4().hex[:10]}"
-    with browsing() as page, at_a_terminal("demo", "stars", "--name", name, "--listen", "127.0.0.1:0") as terminal:
+    with (
+        browsing() as page,
+        at_a_terminal("demo", "stars", "--name", shared_name, "--listen", "127.0.0.1:0") as terminal,
+    ):
         requested: set[str] = set()
         page.on("request", lambda asked: requested.add(asked.url))
         address = terminal.read_until(r"Watch it at (http://127\.0\.0\.1:\d+/)")[1]
@@ -156,8 +157,8 @@ def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
         screenshot("stars-why-light")
         page.emulate_media(color_scheme="dark")
         page.keyboard.press("Escape")
-        yield Walk(name, page, shown, unseen, requested, address, terminal)
-    assert name not in client.names()
+        yield Walk(shared_name, page, shown, unseen, requested, address, terminal)
+    assert shared_name not in client.names()
 
 
 # --- the five steps --------------------------------------------------------------------------------------------------------------

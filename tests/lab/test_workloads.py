@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import manifests
 import pytest
 from leftovers import eventually
+from manifests import pod, service
 
 from tortie.lab.client import Lab
 from tortie.lab.errors import LabError
@@ -33,25 +35,9 @@ def lab(shared_name: str) -> Iterator[Lab]:
 def apply(lab: Lab, tortie) -> Iterator[Apply]:
     """Write objects of namespace ``t``; it is deleted after the test, with all that is in it."""
 
-    def write(*objects: dict[str, Any]) -> None:
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "t"}}
-        text = "\n---\n".join(json.dumps(item) for item in (namespace, *objects))
-        done = tortie("--lab", lab.name, "apply", "-n", "t", "-f", "-", text=text)
-        assert done.returncode == 0, done.stderr
-
-    yield write
+    yield lambda *objects: manifests.apply(lab, tortie, *objects)
     tortie("--lab", lab.name, "delete", "namespace", "t")
     eventually(lambda: not workloads(lab), "all workloads are undone")
-
-
-def pod(name: str, *command: str, host: str = "", **labels: str) -> dict[str, Any]:
-    spec = {"containers": [{"name": name, "command": list(command)}]} | ({"nodeName": host} if host else {})
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
-
-
-def service(name: str, port: int, **selector: str) -> dict[str, Any]:
-    spec = {"selector": selector, "ports": [{"port": port}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 
 def workloads(lab: Lab) -> list[dict[str, Any]]:
@@ -91,8 +77,8 @@ def test_workloads_of_different_hosts_reach_each_other_by_name_in_both_families(
     apply(
         pod("a", "probe", urls, "--http-probe-seconds=0.2", host="host1", app="a"),
         pod("b", "probe", urls, "--http-probe-seconds=0.2", host="host2", app="b"),
-        service("a", 9000, app="a"),
-        service("b", 9000, app="b"),
+        service("a", port=9000),
+        service("b", port=9000),
     )
     wait_for(lab, "Running", "a", "b")
 
@@ -115,7 +101,7 @@ def test_the_collector_serves_what_it_fetched(lab: Lab, apply: Apply) -> None:
     apply(
         pod("a", "probe", "--urls=http://localhost:9000/status", "--http-probe-seconds=0.2", host="host1", app="a"),
         pod("c", "collector", "--http-request-seconds=0.2", host="host2"),
-        service("a", 9000, app="a"),
+        service("a", port=9000),
     )
     wait_for(lab, "Running", "a", "c")
     eventually(lambda: can(lambda name: fetch(lab, name, 9001, "/responses"), "t/c"), "the collector answers")

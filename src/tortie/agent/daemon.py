@@ -8,7 +8,8 @@
     changes of our table by others ─► PolicyPlane
 
 One event loop. A step takes in what has come and brings all planes to it; nothing is written before the first InSync, and when
-the datastore cannot be reached, or says that it is not ready, what is in the kernel stays. Ending the agent leaves its rules, routes and BIRD in force.
+the datastore cannot be reached, or says that it is not ready, what is in the kernel stays. Ending the agent leaves its rules,
+routes and BIRD in force.
 """
 
 from __future__ import annotations

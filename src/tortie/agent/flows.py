@@ -66,11 +66,12 @@ class FlowPlane:
     def _sweep(self, doubt: Doubt, judge: FlowJudge) -> Iterator[None]:
         seen = ended = 0
         refused: set[ConntrackFlow] = set()
+        is_in_doubt = _concern(doubt)
         until = self._clock() + _STEP_S
         for flow in self._flows(doubt):
             if flow is not None:
                 seen += 1
-                if is_in_doubt(flow, doubt) and not flow.is_related and judge.refuses(first_packet(flow)):
+                if is_in_doubt(flow) and not flow.is_related and judge.refuses(first_packet(flow)):
                     refused.add(flow)  # listed by address it may come twice
             if self._clock() >= until:
                 ended += self._end(refused)
@@ -98,15 +99,14 @@ class FlowPlane:
         return count
 
 
-def is_in_doubt(flow: ConntrackFlow, doubt: Doubt) -> bool:
-    """Whether a flow may be concerned."""
-    if doubt.is_about_all:
-        return True
-    ends = flow.addresses
-    if any(end.network() in doubt.networks for end in ends):
-        return True
+def _concern(doubt: Doubt) -> Callable[[ConntrackFlow], bool]:
+    """What tells whether a flow may be concerned: all that is tracked is asked for."""
+    hosts = {network.address for network in doubt.networks if network.is_host}
     wide = [network for network in doubt.networks if not network.is_host]
-    return any(network.contains(end) for network in wide for end in ends)
+    return lambda flow: (
+        doubt.is_about_all
+        or any(end in hosts or any(network.contains(end) for network in wide) for end in flow.addresses)
+    )
 
 
 def first_packet(flow: ConntrackFlow) -> Packet:

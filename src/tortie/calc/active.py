@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from tortie.calc.groups import Group, Groups
 from tortie.calc.hoststate import EndpointId, PolicyId, TierPolicies
+from tortie.calc.listing import Listing
 from tortie.calc.policies import CompiledPolicy
 from tortie.calc.resolver import Places, Stage, TierLists
 from tortie.calc.visits import Visits
@@ -31,7 +32,7 @@ class ActivePolicies:
     def __init__(self, visits: Visits) -> None:
         self._visits = visits
         self._policies: dict[PolicyId, CompiledPolicy] = {}
-        self._policies_of: dict[str, set[PolicyId]] = {}
+        self._policies_of: Listing[str, PolicyId] = Listing()
         """By their selector's text."""
         self._pending: dict[PolicyId, CompiledPolicy | None] = {}
         self._index: LabelIndex[EndpointId] = LabelIndex()
@@ -94,7 +95,7 @@ class ActivePolicies:
         self._visits.count += sum(map(len, moved.values()))
         touched = set()
         for text, policies in moved.items():
-            if text in self._policies_of:
+            if self._policies_of.of(text):
                 self._note(self._index.add_selector(text, selectors[text]), policies)
             else:
                 self._note(self._index.remove_selector(text), policies)
@@ -103,15 +104,12 @@ class ActivePolicies:
 
     def _put(self, policy_id: PolicyId, before: CompiledPolicy | None, policy: CompiledPolicy | None) -> None:
         if before is not None:
-            same_text = self._policies_of[before.selector.text]
-            same_text.discard(policy_id)
-            if not same_text:
-                del self._policies_of[before.selector.text]
+            self._policies_of.discard(policy_id, (before.selector.text,))
         if policy is None:
             del self._policies[policy_id]
         else:
             self._policies[policy_id] = policy
-            self._policies_of.setdefault(policy.selector.text, set()).add(policy_id)
+            self._policies_of.add(policy_id, (policy.selector.text,))
         self._places.set(policy_id, policy.place if policy is not None else None)
 
     def _is_active(self, policy: CompiledPolicy) -> bool:
@@ -132,7 +130,7 @@ class ActivePolicies:
             by_text[change.selector_id][1 if isinstance(change, MatchStarted) else -1].append(change.item_id)
         self._visits.count += len(changes)
         for text, by_step in by_text.items():
-            policies = {*self._policies_of.get(text, ()), *had}
+            policies = {*self._policies_of.of(text), *had}
             if self._may_switch(text, by_step):
                 self.changed_policies |= policies
             for step, endpoints in by_step.items():
@@ -164,7 +162,7 @@ class ActivePolicies:
 
     def _governing(self, group: Group) -> Iterable[PolicyId]:
         texts = self._index.selectors_of(group.member)
-        return [policy_id for text in texts for policy_id in self._policies_of[text]]
+        return [policy_id for text in texts for policy_id in self._policies_of.of(text)]
 
     def _governs(self, group: Group, policy_id: PolicyId) -> bool:
         policy = self._policies.get(policy_id)

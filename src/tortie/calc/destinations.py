@@ -1,7 +1,7 @@
 """What is known of each destination: pools, IPAM blocks, addresses of hosts, workloads and tunnels, by network.
 
 A destination's answer depends on every network around it, so there are two questions: what encloses a network, and what lies
-within one. The first looks at each prefix length that occurs, the second tries a small network's addresses one by one.
+within one. Both look at each prefix length that occurs; the second tries every network of that length within a small one.
 """
 
 from __future__ import annotations
@@ -94,15 +94,16 @@ class Destinations:
 
     def within(self, network: Network) -> Iterator[Network]:
         """The known networks that lie in *network*, itself among them."""
-        if network.size > len(self._known):
+        bits = len(network.packed) * 8
+        lengths = [n for size, n in self._lengths if size * 8 == bits and n >= network.prefix_len]
+        if sum(1 << n - network.prefix_len for n in lengths) > len(self._known):
             yield from (known for known in self._known if network.contains(known))
             return
-        if network in self._known and not network.is_host:
-            yield network
-        for offset in range(network.size):
-            address = (network.address + offset).network()
-            if address in self._known:
-                yield address
+        for prefix_len in lengths:
+            for offset in range(0, network.size, 1 << bits - prefix_len):
+                part = Network((network.address + offset).packed, prefix_len)
+                if part in self._known:
+                    yield part
 
     def __contains__(self, network: Network) -> bool:
         return network in self._known

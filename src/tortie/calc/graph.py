@@ -21,8 +21,10 @@ a workload endpoint without addresses is not there yet.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -70,7 +72,6 @@ from tortie.model.staged import StagedGlobalNetworkPolicy, StagedNetworkPolicy
 from tortie.model.topology import Node
 from tortie.model.updates import OwnersUpdate, ResourceUpdate
 from tortie.model.validation import stored_resource
-from tortie.net import Network
 from tortie.selectors import SelectorError
 
 
@@ -123,7 +124,9 @@ class Calculation:
         """
         block = parse_assignment_path(path)
         if block is not None:
-            return self._update_block(block, value)
+            owners, problem = _read(decode_owners, value)
+            self._topology.set_block(block, owners)
+            return problem
         key = parse_path(path)
         if key is None or key.kind.prefix not in _HANDLERS:
             return None
@@ -137,19 +140,8 @@ class Calculation:
             if profile is not None:
                 self._profiles.put(key.name, ProfileContent.of(profile))
                 return None
-        try:
-            resource, problem = stored_resource(key, value) if value is not None else None, None
-        except InvalidResourceError as error:
-            resource, problem = None, str(error)
+        resource, problem = _read(functools.partial(stored_resource, key), value)
         _HANDLERS[key.kind.prefix](self, key, resource)
-        return problem
-
-    def _update_block(self, block: Network, value: bytes | None) -> str | None:
-        try:
-            owners, problem = decode_owners(value) if value is not None else None, None
-        except InvalidResourceError as error:
-            owners, problem = None, str(error)
-        self._topology.set_block(block, owners)
         return problem
 
     def in_sync(self) -> None:
@@ -315,6 +307,17 @@ _HANDLERS: dict[str, Callable[[Calculation, ResourceKey, Resource | None], None]
     kinds.IP_POOL.prefix: Calculation._set_pool,
 }
 """By the prefix of the kind's keys, which is quick to hash."""
+
+
+_Value = TypeVar("_Value")
+
+
+def _read(reader: Callable[[bytes], _Value], value: bytes | None) -> tuple[_Value | None, str | None]:
+    """What *reader* makes of a stored value, and what is wrong with it if it counts as absent for that."""
+    try:
+        return (reader(value) if value is not None else None), None
+    except InvalidResourceError as error:
+        return None, str(error)
 
 
 def _where(peer: Peer) -> Endpoint:

@@ -90,6 +90,12 @@ class HostRule(HostValue, frozen=True, kw_only=True):
     source: PeerMatch = PeerMatch()
     destination: PeerMatch = PeerMatch()
 
+    @property
+    def set_ids(self) -> frozenset[IPSetId]:
+        """The IP sets that the rule refers to."""
+        peers = self.source, self.destination
+        return frozenset(i for p in peers for i in (*p.sets, *p.not_sets, *p.port_sets, *p.not_port_sets))
+
 
 class HostPolicy(HostValue, frozen=True, kw_only=True):
     """A policy that governs at least one endpoint of this host, or asks to be ready everywhere (``performanceHints``)."""

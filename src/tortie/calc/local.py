@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from tortie.calc.hoststate import EndpointId, HostHostEndpoint, HostWorkloadEndpoint
+from tortie.calc.listing import Listing
 from tortie.calc.peers import Peer
 
 
@@ -22,7 +22,7 @@ class LocalEndpoints:
 
     def __init__(self) -> None:
         self._endpoints: dict[EndpointId, LocalEndpoint] = {}
-        self._listing: dict[str, set[EndpointId]] = {}
+        self._listing: Listing[str, EndpointId] = Listing()
         self.changed: set[EndpointId] = set()
         """Endpoints that came, went or differ."""
         self.listed: set[str] = set()
@@ -33,7 +33,7 @@ class LocalEndpoints:
 
     def listing(self, profile: str) -> AbstractSet[EndpointId]:
         """The endpoints of this host that list *profile*."""
-        return self._listing.get(profile, frozenset())
+        return self._listing.of(profile)
 
     def put(self, endpoint_id: EndpointId, endpoint: LocalEndpoint | None) -> None:
         """What an endpoint is from now on; None: it is none of this host's."""
@@ -42,17 +42,9 @@ class LocalEndpoints:
             return
         self.changed.add(endpoint_id)
         if before is not None:
-            self._unlist(before.peer.profiles, endpoint_id)
+            self._listing.discard(endpoint_id, before.peer.profiles)
+            self.listed.update(before.peer.profiles)
         if endpoint is not None:
             self._endpoints[endpoint_id] = endpoint
-            for profile in endpoint.peer.profiles:
-                self._listing.setdefault(profile, set()).add(endpoint_id)
+            self._listing.add(endpoint_id, endpoint.peer.profiles)
             self.listed.update(endpoint.peer.profiles)
-
-    def _unlist(self, profiles: Iterable[str], endpoint_id: EndpointId) -> None:
-        for profile in dict.fromkeys(profiles):
-            listing = self._listing[profile]
-            listing.discard(endpoint_id)
-            if not listing:
-                del self._listing[profile]
-            self.listed.add(profile)

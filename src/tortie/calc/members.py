@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from tortie.calc.hoststate import AddressPort, IPSetDelta, IPSetId, IPSetRemove, IPSetUpdate, Member
-from tortie.calc.labels import LabelsOfProfile
+from tortie.calc.labels import LabelsOfProfile, effective_labels
+from tortie.calc.listing import Listing
 from tortie.calc.owners import Owners
 from tortie.calc.peers import Peer, PeerId
 from tortie.calc.profiles import ProfileTable
@@ -38,7 +40,7 @@ class MemberIndex:
         self._before: dict[PeerId, Peer | None] = {}
         """What those peers were at the last flush that were touched since."""
         self._owners = Owners()
-        self._listing: dict[str, set[Peer]] = {}
+        self._listing: Listing[str, Peer] = Listing()
         """The peers that list each profile."""
         self._sets: dict[IPSetId, SelectorSet] = {}
         self._files = SelectorFiles()
@@ -85,7 +87,7 @@ class MemberIndex:
                 touched.add(before)
         self._before.clear()
         for profile in self._profiles.relabelled if self._is_labelled else ():
-            for peer in self._listing.get(profile, ()):
+            for peer in self._listing.of(profile):
                 if peer not in touched:
                     changes.append((peer, peer))
                     touched.add(peer)
@@ -124,16 +126,11 @@ class MemberIndex:
 
     def _unlink(self, peer: Peer) -> None:
         self._owners.discard(peer)
-        for profile in dict.fromkeys(peer.profiles):
-            listing = self._listing[profile]
-            listing.discard(peer)
-            if not listing:
-                del self._listing[profile]
+        self._listing.discard(peer, peer.profiles)
 
     def _link(self, peer: Peer) -> None:
         self._owners.add(peer)
-        for profile in peer.profiles:
-            self._listing.setdefault(profile, set()).add(peer)
+        self._listing.add(peer, peer.profiles)
 
     @property
     def _is_labelled(self) -> bool:
@@ -179,8 +176,22 @@ class MemberIndex:
         missing = self._postings.missing(clause for new in wanted for clause in clauses_of(new.selector.node))
         if missing:
             self._visits.count += len(self.peers)
-            self._postings.begin(missing, ((peer, peer.effective_labels(labels_of)) for peer in self.peers.values()))
+            self._postings.begin(missing, self._having(missing))
         return [IPSetUpdate(id=new.id, members=frozenset(self._file(new, labels_of))) for new in wanted]
+
+    def _having(self, names: AbstractSet[str]) -> Iterator[tuple[Peer, dict[str, str]]]:
+        """The peers that have labels of *names*, with those alone: all peers are looked at, and few labels asked for."""
+        given = self._profiles.giving(names)
+        places: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+        for peer in self.peers.values():
+            own = places.get(peer.names)
+            if own is None:
+                own = places[peer.names] = [(name, index) for index, name in enumerate(peer.names) if name in names]
+            labels = effective_labels((), (), peer.profiles, given.get) if given else {}
+            for name, index in own:
+                labels[name] = peer.values[index]
+            if labels:
+                yield peer, labels
 
     def _file(self, new: SelectorSet, labels_of: LabelsOfProfile) -> Iterator[Member]:
         self._sets[new.id] = new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeVar
 
 from tortie.calc.hoststate import HostProfile, HostRule
@@ -70,6 +71,14 @@ class ProfileTable:
     def labels_before(self, name: str) -> Mapping[str, str] | None:
         """What ``labels_of`` said at the last ``settle``."""
         return self.relabelled[name] if name in self.relabelled else self._labels.get(name)
+
+    def giving(self, names: AbstractSet[str]) -> dict[str, dict[str, str]]:
+        """The profiles that give labels of *names*, with those alone."""
+        return {
+            profile: {name: labels[name] for name in names & labels.keys()}
+            for profile, labels in self._labels.items()
+            if not names.isdisjoint(labels)
+        }
 
     def settle(self) -> None:
         """Everyone has seen the changes."""

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from tortie.calc.destinations import Destination, Destinations, Ref, RefKind
 from tortie.calc.hoststate import EndpointId, PoolType, RouteRemove, RouteType, RouteUpdate, TunnelType
+from tortie.calc.listing import Listing
 from tortie.calc.nodes import NodeView
 from tortie.calc.pools import PoolRouting
 from tortie.model.blocks import BlockOwners
@@ -41,7 +42,7 @@ class RouteResolver:
         """Those that make routes: this host's, and all where blocks do not say where workloads are."""
         self._dirty: set[Network] = set()
         self._sent: dict[Network, RouteUpdate] = {}
-        self._sent_of: dict[str, set[Network]] = {}
+        self._sent_of: Listing[str, Network] = Listing()
         """The destinations that were sent with each node."""
 
     # --- what is told ------------------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ class RouteResolver:
                 self._count_host(found.address.network(), name, step)
             for tunnel, address in version.tunnels:
                 self._count((name, (address.network(),)), _KIND[tunnel], step)
-        self._dirty |= self._sent_of.get(name, set())
+        self._dirty |= self._sent_of.of(name)
         if name == self._host:  # which nodes are in our subnet is another matter now
             self._dirty.update(self._sent)
 
@@ -140,21 +141,16 @@ class RouteResolver:
             if route == before:
                 continue
             if before is not None:
-                self._forget(before)
+                del self._sent[network]
+                self._sent_of.discard(network, (before.node,))
             if route is None:
                 removes.append(RouteRemove(destination=network))
             else:
                 self._sent[network] = route
-                self._sent_of.setdefault(route.node, set()).add(network)
+                self._sent_of.add(network, (route.node,))
                 updates.append(route)
         self._dirty.clear()
         return removes, updates
-
-    def _forget(self, route: RouteUpdate) -> None:
-        del self._sent[route.destination]
-        self._sent_of[route.node].discard(route.destination)
-        if not self._sent_of[route.node]:
-            del self._sent_of[route.node]
 
     def _resolve(self, network: Network) -> RouteUpdate | None:
         enclosing = list(self._known.enclosing(network))

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from tortie.calc.hoststate import AddressPort, IPSetDelta, IPSetId, IPSetRemove, IPSetUpdate, Member
+from tortie.calc.listing import Listing
 from tortie.calc.rules import ServiceName, ServiceSet
 from tortie.calc.visits import Visits
 from tortie.model.kubernetes_endpointslice import SERVICE_LABEL, EndpointSlice
@@ -25,9 +26,9 @@ class ServiceIndex:
     def __init__(self, visits: Visits) -> None:
         self._visits = visits
         self._slices: dict[SliceId, EndpointSlice] = {}
-        self._slices_of: dict[ServiceName, set[SliceId]] = {}
+        self._slices_of: Listing[ServiceName, SliceId] = Listing()
         self._sets: dict[IPSetId, ServiceSet] = {}
-        self._sets_of: dict[ServiceName, set[IPSetId]] = {}
+        self._sets_of: Listing[ServiceName, IPSetId] = Listing()
         self._members: dict[IPSetId, frozenset[Member]] = {}
         """Of active sets, as they were sent."""
         self._touched: set[ServiceName] = set()
@@ -36,14 +37,11 @@ class ServiceIndex:
         """What a slice is from now on; None: there is none."""
         before = self._slices.pop(slice_id, None)
         if before is not None:
-            service = _service_of(before)
-            self._slices_of[service].discard(slice_id)
-            if not self._slices_of[service]:
-                del self._slices_of[service]
-            self._touched.add(service)
+            self._slices_of.discard(slice_id, (_service_of(before),))
+            self._touched.add(_service_of(before))
         if value is not None:
             self._slices[slice_id] = value
-            self._slices_of.setdefault(_service_of(value), set()).add(slice_id)
+            self._slices_of.add(slice_id, (_service_of(value),))
             self._touched.add(_service_of(value))
 
     def flush(
@@ -52,12 +50,9 @@ class ServiceIndex:
         """What sets and members came, and what sets went, since the last call; both by id, new sets first."""
         gone = sorted(deactivated)
         for set_id in gone:
-            service = self._sets.pop(set_id).service
-            self._sets_of[service].discard(set_id)
-            if not self._sets_of[service]:
-                del self._sets_of[service]
+            self._sets_of.discard(set_id, (self._sets.pop(set_id).service,))
             del self._members[set_id]
-        changed = sorted(set_id for service in self._touched for set_id in self._sets_of.get(service, ()))
+        changed = sorted(set_id for service in self._touched for set_id in self._sets_of.of(service))
         deltas = [delta for set_id in changed if (delta := self._delta(self._sets[set_id])) is not None]
         new = [self._activate(wanted) for wanted in sorted(activated, key=lambda wanted: wanted.id)]
         self._touched.clear()
@@ -65,7 +60,7 @@ class ServiceIndex:
 
     def _activate(self, wanted: ServiceSet) -> IPSetUpdate:
         self._sets[wanted.id] = wanted
-        self._sets_of.setdefault(wanted.service, set()).add(wanted.id)
+        self._sets_of.add(wanted.id, (wanted.service,))
         self._members[wanted.id] = members = self._members_now(wanted)
         return IPSetUpdate(id=wanted.id, members=members)
 
@@ -77,7 +72,7 @@ class ServiceIndex:
         return IPSetDelta(id=changed.id, added=now - before, removed=before - now)
 
     def _members_now(self, wanted: ServiceSet) -> frozenset[Member]:
-        slices = [self._slices[slice_id] for slice_id in self._slices_of.get(wanted.service, ())]
+        slices = [self._slices[slice_id] for slice_id in self._slices_of.of(wanted.service)]
         self._visits.count += sum(len(found.endpoints) for found in slices)
         return frozenset(member for found in slices for member in _members(found, has_ports=wanted.has_ports))
 

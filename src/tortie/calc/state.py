@@ -159,9 +159,4 @@ def _policies_and_profiles(tiers: Iterable[hs.TierPolicies], profiles: Iterable[
 
 def referenced_sets(rules: hs.HostPolicy | hs.HostProfile) -> frozenset[hs.IPSetId]:
     """The IP sets that a policy's or profile's rules refer to."""
-    return frozenset(
-        set_id
-        for rule in (*rules.ingress, *rules.egress)
-        for peer in (rule.source, rule.destination)
-        for set_id in (*peer.sets, *peer.not_sets, *peer.port_sets, *peer.not_port_sets)
-    )
+    return frozenset(set_id for rule in (*rules.ingress, *rules.egress) for set_id in rule.set_ids)

@@ -12,7 +12,7 @@ from tortie.lab import layout
 from tortie.lab.layout import HostLayout
 from tortie.model.blocks import BlockKey
 from tortie.model.defaults import for_storage
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kinds import key_of
 from tortie.model.kubernetes import Container, ContainerPort, Namespace, Pod, PodSpec, Service, ServicePort, ServiceSpec
 from tortie.model.meta import ObjectMeta, Resource
 from tortie.model.policy import Action, Profile, ProfileSpec, Rule, Tier, TierSpec
@@ -111,4 +111,4 @@ def _blocks(host: HostLayout) -> Iterator[tuple[str, bytes]]:
 
 
 def _key(resource: Resource) -> str:
-    return ResourceKey(kind_of(resource), resource.metadata.namespace, resource.metadata.name).path
+    return key_of(resource).path

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from tortie.datastore.store import Changes, CompactedError, DeleteEvent, PutEvent, Store
+from tortie.datastore.store import Store
+from tortie.datastore.syncer import sync
 from tortie.model.codec import InvalidResourceError, decode
-from tortie.model.kinds import KUBERNETES_PREFIX, POD, SERVICE, ResourceKey, parse_path
+from tortie.model.kinds import POD, SERVICE, ResourceKey, parse_path
 from tortie.model.kubernetes import Pod, Service
+from tortie.model.updates import InSync, Update
 
 log = logging.getLogger(__name__)
 
@@ -24,48 +26,26 @@ class Catalog:
 
     async def follow(self) -> None:
         """Follow the datastore until cancelled."""
-        while True:
-            try:
-                await self._follow_from_a_listing()
-            except CompactedError as error:
-                log.warning("listing again: %s", error)
+        async for batch in sync(self._store, [SERVICE.prefix, POD.prefix]):
+            for item in batch:
+                match item:
+                    case Update(path, value, _):
+                        self._remember(path, value)
+                    case InSync():
+                        self.changed.set()
 
-    async def _follow_from_a_listing(self) -> None:
-        page = self._store.list(KUBERNETES_PREFIX)
-        self.services.clear()
-        self.pods.clear()
-        for entry in page.entries:
-            self._put(entry.key, entry.value)
-        self.changed.set()
-        async for change in self._store.watch(KUBERNETES_PREFIX, page.revision + 1):
-            if not isinstance(change, Changes):
-                continue
-            for event in change.events:
-                match event:
-                    case PutEvent(entry, _):
-                        self._put(entry.key, entry.value)
-                    case DeleteEvent(key, _):
-                        self._forget(parse_path(key))
-            self.changed.set()
-
-    def _put(self, path: str, value: bytes) -> None:
-        """Remember one object; an invalid one is taken to be absent."""
+    def _remember(self, path: str, value: bytes | None) -> None:
+        """Note what became of one object; an invalid one is taken to be absent."""
         key = parse_path(path)
-        if key is None or key.kind not in (POD, SERVICE):
+        if key is None:
             return
+        self.services.pop(key, None)
+        self.pods.pop(key, None)
         try:
-            resource = decode(value, key.kind.struct)
+            match None if value is None else decode(value, key.kind.struct):
+                case Service() as service:
+                    self.services[key] = service
+                case Pod() as pod:
+                    self.pods[key] = pod
         except InvalidResourceError as error:
             log.warning("%s is ignored: %s", key, error)
-            self._forget(key)
-            return
-        match resource:
-            case Service():
-                self.services[key] = resource
-            case Pod():
-                self.pods[key] = resource
-
-    def _forget(self, key: ResourceKey | None) -> None:
-        if key is not None:
-            self.services.pop(key, None)
-            self.pods.pop(key, None)

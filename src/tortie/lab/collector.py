@@ -30,19 +30,16 @@ from tortie.datastore.store import Store
 from tortie.datastore.urls import open_store
 from tortie.lab import http, layout
 from tortie.lab.assets import asset
+from tortie.lab.families import FAMILIES
 from tortie.lab.handover import taking_listeners
 from tortie.lab.program import add_common_options, run
 from tortie.lab.stars import STARS
-from tortie.lab.target import FAMILIES, Outcome, Prober, Target
+from tortie.lab.target import Prober, Target
 from tortie.lab.ui_explain import explain
 from tortie.lab.ui_feed import Feed
 from tortie.lab.ui_policies import follow_policies
 
-DEFAULT_RESOURCES = {
-    "F": "http://frontend.stars:80/status",
-    "B": "http://backend.stars:6379/status",
-    "C": "http://client.client:9000/status",
-}
+DEFAULT_RESOURCES = {probe.id: probe.url for probe in STARS.probes}
 
 
 class ResourceError(ValueError):
@@ -116,7 +113,7 @@ class Collector:
         if _is_of_another_site(request):
             return http.Response(403, b"only this page may add resources\n", "text/plain")
         try:
-            (name, url) = _resource(json.loads(request.body))
+            name, url = _resource(json.loads(request.body))
         except ValueError as error:
             return http.Response(400, f"{error}\n".encode(), "text/plain")
         self.add(name, url)
@@ -170,11 +167,10 @@ def _essence(target: Target) -> dict[str, Any] | None:
     return {"url": target.url, "statusCode": response["statusCode"], "json": {"status": {"targets": targets}}}
 
 
-def _decode(outcome: Outcome) -> Any:
-    if outcome is None:
-        return None
+def _decode(response: http.Response) -> Any:
+    """Its JSON; None if that is none."""
     try:
-        return json.loads(outcome.body)
+        return json.loads(response.body)
     except ValueError:
         return None
 

@@ -96,7 +96,11 @@ class Demo(NamedTuple):
         )
 
     def probe(self, probe_id: str) -> Probe:
-        return next(probe for probe in self.programs if probe.id == probe_id)
+        """LookupError if there is none of that id."""
+        for probe in self.programs:
+            if probe.id == probe_id:
+                return probe
+        raise LookupError(f"the demo has no workload {probe_id!r}")
 
     def column(self, column_id: str) -> Destination:
         return next(column for column in self.columns if column.id == column_id)

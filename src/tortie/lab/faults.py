@@ -28,7 +28,6 @@ from tortie.lab.workload import Workload
 KINDS = ("link", "host", "bird", "agent")
 """In the order in which they are mended: what stands on others comes after them."""
 
-
 _BIRD_PATIENCE_S = 5.0
 """How long an agent may take to start its BIRD again: it looks after it every second."""
 
@@ -73,11 +72,9 @@ class Faults:
                 self._signal_all(target, signal.SIGSTOP)
             case "bird", Host():
                 target.forbid_bird()
-                await _killed(target.bird)
+                await _killed(target.bird_pid)
             case "agent", Host():
-                await _killed(
-                    target.agent.pid if target.agent is not None and target.agent.exit_status is None else None
-                )
+                await _killed(target.agent_pid)
         self._made[fault] = target
 
     async def heal(self, fault: Fault) -> None:
@@ -119,14 +116,11 @@ class Faults:
 
     def _join(self, target: Host | Workload) -> None:
         """Nothing while another fault needs the link to be down."""
-        if target in self._made.values() and any(kind in ("link", "host") for kind, _ in self._of(target)):
+        if any(other is target and fault.kind in ("link", "host") for fault, other in self._made.items()):
             return
         network, ifname = _far_end(target)
         lines = wiring.fabric_end_lines(target.layout) if isinstance(target, Host) else (f"link set {ifname} up",)
         wiring.run(network, lines)
-
-    def _of(self, target: Host | Workload) -> tuple[Fault, ...]:
-        return tuple(fault for fault, other in self._made.items() if other is target)
 
     # --- processes -----------------------------------------------------------------------------------------------------------
 
@@ -146,13 +140,13 @@ class Faults:
         host.allow_bird()
         if self._lab.supervise_bird and host.agent_state == "running":
             deadline = time.monotonic() + _BIRD_PATIENCE_S
-            while host.bird is None:
+            while host.bird_pid is None:
                 if time.monotonic() > deadline:
                     raise LabError(
                         f"the agent of {host.name} does not start BIRD again; `tortie lab logs {host.name}` may say why"
                     )
                 await asyncio.sleep(_POLL_S)
-        elif host.bird is None:
+        elif host.bird_pid is None:
             host.start_bird()
 
 

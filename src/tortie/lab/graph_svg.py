@@ -52,8 +52,8 @@ circle.session { fill: var(--session); } .down { stroke: var(--bad); stroke-dash
 
 def as_svg(shown: Topology) -> str:
     """The document; the same topology gives the same text."""
-    heights = [_HEAD + _ROW * len(host.workloads) + _FOOT for host in shown.hosts]
-    bottom = _MARGIN + _FABRIC_HEIGHT + _LINK + max(heights)
+    box = _HEAD + _ROW * max(len(host.workloads) for host in shown.hosts) + _FOOT
+    bottom = _MARGIN + _FABRIC_HEIGHT + _LINK + box
     places = {host.name: _MARGIN + number * (_WIDTH + _GAP) for number, host in enumerate(shown.hosts)}
     width = 2 * _MARGIN + len(shown.hosts) * (_WIDTH + _GAP) - _GAP
     height = bottom + _ARC * len(shown.hosts) + _LEGEND
@@ -71,7 +71,7 @@ def as_svg(shown: Topology) -> str:
         ),
         *(part for host in shown.hosts for part in _link(host, places[host.name])),
         *(part for session in shown.sessions if layout.FABRIC in session.ends for part in _dot(session, places)),
-        *(part for host in shown.hosts for part in _host(host, places[host.name], max(heights))),
+        *(part for host in shown.hosts for part in _host(host, places[host.name], box)),
         *_legend(height - _MARGIN),
         "</svg>",
     )
@@ -81,8 +81,8 @@ def as_svg(shown: Topology) -> str:
 def _description(shown: Topology) -> str:
     workloads = sum(len(host.workloads) for host in shown.hosts)
     broken = f"; failed: {', '.join(shown.faults)}" if shown.faults else ""
-    up, total = (sum(getattr(s, what) for s in shown.sessions) for what in ("established", "total"))
-    return f"Lab {shown.name}: {len(shown.hosts)} hosts, {workloads} workloads, {up} of {total} BGP sessions established{broken}"
+    sessions = f"{shown.established} of {shown.total} BGP sessions established"
+    return f"Lab {shown.name}: {len(shown.hosts)} hosts, {workloads} workloads, {sessions}{broken}"
 
 
 def _titled(text: str, *parts: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tortie.lab import layout
-from tortie.lab.topology import HostNode, Session, Topology, WorkloadNode
+from tortie.lab.topology import HostNode, Topology, WorkloadNode
 
 _UP, _DOWN = "───", "─x─"
 """A link that carries packets, and one that does not."""
@@ -42,13 +42,7 @@ def _workload(workload: WorkloadNode, width: int) -> str:
 
 
 def _sessions(shown: Topology) -> Iterator[str]:
-    up = sum(session.established for session in shown.sessions)
-    total = sum(session.total for session in shown.sessions)
-    yield f"BGP sessions: {up} of {total} established"
+    yield f"BGP sessions: {shown.established} of {shown.total} established"
     for session in shown.sessions:
         if not session.is_up:
-            yield f"  {' to '.join(session.ends)}: {_state(session)}"
-
-
-def _state(session: Session) -> str:
-    return f"{session.established} of {session.total}"
+            yield f"  {' to '.join(session.ends)}: {session.established} of {session.total}"

@@ -78,12 +78,17 @@ class Host:
         return "not started" if self.agent is None else self.agent.state
 
     @property
+    def agent_pid(self) -> int | None:
+        """The process id of its agent; None if none runs."""
+        return None if self.agent is None or self.agent.exit_status is not None else self.agent.pid
+
+    @property
     def bird_state(self) -> str:
-        pid = self.bird
+        pid = self.bird_pid
         return "not running" if pid is None else process_state(pid)
 
     @property
-    def bird(self) -> int | None:
+    def bird_pid(self) -> int | None:
         """The process id of its BIRD; None if none runs."""
         try:
             return listener_pid(self.control)

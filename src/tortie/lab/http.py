@@ -6,12 +6,13 @@ An answer is a ``Response``, or a ``Stream`` that goes on until one side leaves.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _MAX_HEAD = 1 << 16
 _MAX_BODY = 1 << 20
@@ -126,8 +127,9 @@ def parse_request(received: bytes) -> Request | None:
     words = line.split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
         raise HTTPError(f"{line!r} is not a request line")
-    length = _content_length(fields) or 0
-    return Request(words[0], words[1], body[:length], _by_name(fields)) if len(body) >= length else None
+    named = _by_name(fields)
+    length = _content_length(named) or 0
+    return Request(words[0], words[1], body[:length], named) if len(body) >= length else None
 
 
 def format_response(response: Response) -> bytes:
@@ -147,14 +149,15 @@ def _by_name(fields: list[str]) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in named}
 
 
-def _content_length(fields: list[str]) -> int | None:
-    for field in fields:
-        name, _, value = field.partition(":")
-        if name.strip().lower() == "content-length":
-            if not value.strip().isdigit():
-                raise HTTPError(f"{field!r} is not a length")
-            return int(value)
-    return None
+def _content_length(fields: Mapping[str, str]) -> int | None:
+    return _number(fields["content-length"]) if "content-length" in fields else None
+
+
+def _number(text: str) -> int:
+    """HTTPError if *text* is none: Latin-1 has digits, such as ``²``, that are no decimal ones."""
+    if not text.isdecimal():
+        raise HTTPError(f"{text!r} is not a number")
+    return int(text)
 
 
 async def serve(handler: Handler, address: str, port: int) -> asyncio.Server:
@@ -178,12 +181,22 @@ def listen(address: str, port: int) -> socket.socket:
 
 async def resolve(url: str, family: socket.AddressFamily) -> SocketAddress:
     """Where to connect for *url* over one address family; OSError if its host has no address of it, HTTPError."""
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise HTTPError(f"{url!r} is not a URL such as http://backend.stars:6379/status")
+    parts = _split(url)
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(parts.hostname, parts.port or 80, family=family, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(parts.hostname, parts.port or 80, family=family, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label is empty or longer than 63 (RFC 1035 §2.3.4)
+        raise HTTPError(f"{parts.hostname!r} cannot be the name of a host") from error
     return found[0][4]
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of *url*, which has a host and whose port can be one; HTTPError."""
+    with contextlib.suppress(ValueError):  # brackets without an address in them, or a port that is none
+        parts = urlsplit(url)
+        if parts.hostname and parts.port != 0:
+            return parts
+    raise HTTPError(f"{url!r} is not a URL such as http://backend.stars:6379/status")
 
 
 async def get(
@@ -193,9 +206,9 @@ async def get(
 
     TimeoutError, an OSError, also if the TCP handshake takes longer than *connect_s*.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise HTTPError(f"{url!r} is not a URL such as http://backend.stars:6379/status")
+    parts = _split(url)
+    if parts.scheme != "http":
+        raise HTTPError(f"{url!r} is of a scheme other than http")
     connection = await _connect(address or await resolve(url, family), family, connect_s)
     reader, writer = await asyncio.open_connection(sock=connection, limit=_MAX_BODY)
     try:
@@ -229,13 +242,13 @@ async def _read_response(reader: asyncio.StreamReader) -> Response:
         head = await reader.readuntil(b"\r\n\r\n")
         line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
         words = line.split(" ")
-        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+        if len(words) < 2 or not words[0].startswith("HTTP/1."):
             raise HTTPError(f"{line!r} is not a status line")
-        length = _content_length(fields)
+        status, length = _number(words[1]), _content_length(_by_name(fields))
         body = await _read_to_end(reader) if length is None else await reader.readexactly(length)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise HTTPError("the answer ended in the middle") from error
-    return Response(int(words[1]), body)
+    return Response(status, body)
 
 
 async def _read_to_end(reader: asyncio.StreamReader) -> bytes:

@@ -14,13 +14,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tortie.datastore.store import Changes, DeleteEvent, PutEvent, Store
+from tortie.datastore.store import Store
+from tortie.datastore.syncer import sync
 from tortie.lab.host import Host
 from tortie.lab.podstatus import PodKey, bind, report
 from tortie.lab.workload import Workload
 from tortie.model.codec import InvalidResourceError, decode
 from tortie.model.kinds import POD, parse_path
 from tortie.model.kubernetes import Pod
+from tortie.model.updates import InSync, Update
 
 log = logging.getLogger(__name__)
 
@@ -42,45 +44,35 @@ class Kubelet:
 
     async def run(self) -> None:
         """Follow the datastore until cancelled."""
-        page = self._store.list(POD.prefix)
-        for entry in page.entries:
-            self._put(entry.key, entry.value)
-        self._settle()
-        async for change in self._store.watch(POD.prefix, page.revision + 1):
-            if not isinstance(change, Changes):
-                continue
-            for event in change.events:
-                match event:
-                    case PutEvent(entry, _):
-                        self._put(entry.key, entry.value)
-                    case DeleteEvent(key, _):
-                        self._delete(key)
-            self._settle()
+        async for batch in sync(self._store, [POD.prefix]):
+            for item in batch:
+                match item:
+                    case Update(path, value, _):
+                        self._remember(path, value)
+                    case InSync():
+                        self._settle()
 
     # --- what is wanted ------------------------------------------------------------------------------------------------------
 
-    def _put(self, path: str, value: bytes) -> None:
-        key = parse_path(path)
-        if key is None:
-            return
-        try:
-            self._remember(PodKey(key.namespace, key.name), decode(value, Pod))
-        except InvalidResourceError as error:
-            log.warning("%s is ignored: %s", key, error)
-            self._delete(path)
-
-    def _remember(self, key: PodKey, pod: Pod) -> None:
-        self._pods[key] = pod
-        if key in self.workloads and key not in self._ending:
-            self.workloads[key].update(pod)
-
-    def _delete(self, path: str) -> None:
+    def _remember(self, path: str, value: bytes | None) -> None:
+        """Note what became of one pod; an invalid one is taken to be absent."""
         key = parse_path(path)
         if key is None:
             return
         pod = PodKey(key.namespace, key.name)
+        try:
+            if value is not None:
+                self._change(pod, decode(value, Pod))
+                return
+        except InvalidResourceError as error:
+            log.warning("%s is ignored: %s", key, error)
         if self._pods.pop(pod, None) is not None:
             self._end(pod)
+
+    def _change(self, key: PodKey, pod: Pod) -> None:
+        self._pods[key] = pod
+        if key in self.workloads and key not in self._ending:
+            self.workloads[key].update(pod)
 
     def _end(self, key: PodKey) -> None:
         task = self._tasks.get(key)

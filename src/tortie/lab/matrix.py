@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tortie.lab.demo import Demo
+from tortie.lab.families import FAMILIES, FamilyName
 from tortie.lab.target import Failure
-
-FamilyName: TypeAlias = Literal["ipv4", "ipv6"]
-FAMILIES: tuple[FamilyName, ...] = ("ipv4", "ipv6")
 
 Pair: TypeAlias = tuple[str, str]
 """(from, to), as probe ids."""

@@ -32,11 +32,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tortie.lab.families import FAMILIES, FamilyName
 from tortie.lab.listening import listening_ports
 from tortie.lab.mounts import NETNS
 from tortie.lab.namespaces import inside_network
-
-FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 
 _AT_ONCE = 4000
 """Connections, and as many descriptors; those of one round more are made in turns."""
@@ -73,7 +72,7 @@ class Attempt(NamedTuple):
     source: str
     address: str
     port: int
-    family: str
+    family: FamilyName
 
 
 def attempts(workloads: Sequence[Mapping[str, str]], ports: Mapping[str, Sequence[int]]) -> Iterator[Attempt]:

@@ -63,9 +63,11 @@ class Round:
         """Take *crossing* in, if what it *needs* fits."""
         if any(self.places.get(address, place) != place for address, place in needs.places.items()):
             return False
-        places, absent = self.places | dict(needs.places), self._absent | needs.absent
-        if not absent.isdisjoint(places.items()):
+        if not self._absent.isdisjoint(needs.places.items()):
             return False
-        self.places, self._absent = places, absent
+        if any(place == needs.places.get(address, self.places.get(address)) for address, place in needs.absent):
+            return False
+        self.places |= needs.places
+        self._absent |= needs.absent
         self.crossings.append(crossing)
         return True

@@ -1,4 +1,4 @@
-"""What probe and collector have in common as programs: options, log, and an end without a traceback."""
+"""What probe, collector and web server have in common as programs: options, log, and an end without a traceback."""
 
 from __future__ import annotations
 

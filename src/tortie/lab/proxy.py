@@ -62,11 +62,12 @@ class Proxy:
         """Write a pair of addresses into every service that lacks them; that comes back as a change of its own."""
         self._given = {key: pair for key, pair in self._given.items() if key in catalog.services}
         taken = {address for service in catalog.services.values() for address in cluster_addresses(service)}
-        for key, service in catalog.services.items():
-            if needs_addresses(service):
-                taken.update(address for pair in self._given.values() for address in pair)
-                pair = self._given.setdefault(key, self._given.get(key) or free_addresses(taken))
-                change_document(self._store, key, lambda document, pair=pair: _give(document, pair))  # type: ignore[misc]
+        taken.update(address for pair in self._given.values() for address in pair)
+        for key in [key for key, service in catalog.services.items() if needs_addresses(service)]:
+            if key not in self._given:
+                self._given[key] = free_addresses(taken)
+                taken.update(self._given[key])
+            _give(self._store, key, self._given[key])
 
     async def _load(self, text: str) -> None:
         """Give every host the rules, if they are not what it has; after a failure the next change tries again."""
@@ -76,9 +77,13 @@ class Proxy:
         self._ruleset = text if all(loaded) else ""
 
 
-def _give(document: Document, pair: tuple[Address, Address]) -> None:
+def _give(store: Store, service: ResourceKey, pair: tuple[Address, Address]) -> None:
     addresses = [str(address) for address in pair]
-    document.setdefault("spec", {}).update(clusterIP=addresses[0], clusterIPs=addresses)
+
+    def change(document: Document) -> None:
+        document.setdefault("spec", {}).update(clusterIP=addresses[0], clusterIPs=addresses)
+
+    change_document(store, service, change)
 
 
 def _load_on(host: Host, text: str) -> bool:

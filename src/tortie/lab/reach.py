@@ -16,7 +16,8 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tortie.lab.target import FAMILIES, TIMEOUT_S, Attempt, Failure, attempt
+from tortie.lab.families import FAMILIES
+from tortie.lab.target import TIMEOUT_S, Attempt, Failure, attempt
 
 _NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 

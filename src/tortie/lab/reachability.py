@@ -10,7 +10,8 @@ from typing import IO, Any, NamedTuple, Self
 
 from tortie.lab.client import Lab
 from tortie.lab.errors import LabError
-from tortie.lab.meter import FAMILIES, Outcome
+from tortie.lab.families import FAMILIES
+from tortie.lab.meter import Outcome
 
 RUNNING = "Running"
 

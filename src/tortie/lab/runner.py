@@ -22,12 +22,11 @@ from tortie.lab import layout
 from tortie.lab.client import Lab
 from tortie.lab.demo import Demo, Destination, Manifest, Probe, Step
 from tortie.lab.errors import DemoError, LabError
+from tortie.lab.families import FAMILIES, FamilyName
 from tortie.lab.matrix import (
-    FAMILIES,
     POLICY_S_OWN,
     Answer,
     Cell,
-    FamilyName,
     Matrix,
     answers_of_collector,
     answers_of_probe,
@@ -173,20 +172,14 @@ class Runner:
         """
         if not step.apply:
             return ()
+        workloads = {f"{w['namespace']}/{w['name']}": w for w in self._lab.status()["workloads"]}
         flows: dict[tuple[str, str], Change] = {}
         for row, column in sorted(step.reachable ^ self._reachable):
             source, reachable = self._demo.probe(row).workload, (row, column) in step.reachable
-            for change in self._changes_between(source, self._demo.column(column), reachable=reachable):
-                flows.setdefault((change.decider, change.address), change)
+            for decider, address, port in _ends(source, self._demo.column(column), workloads):
+                change = Change(source, decider, workloads[decider]["host"], address, port, reachable)
+                flows.setdefault((decider, address), change)
         return tuple(flows.values())
-
-    def _changes_between(self, source: str, column: Destination, *, reachable: bool) -> Iterator[Change]:
-        """From *source* to everyone behind *column*, whose host decides; for what is outside, the host of *source* does."""
-        workloads = {f"{w['namespace']}/{w['name']}": w for w in self._lab.status()["workloads"]}
-        for family in FAMILIES:
-            places = {workload: workloads[workload][family] for workload in column.workloads}
-            for decider, address in (places or {source: str(_OUTSIDE[family])}).items():
-                yield Change(source, decider, workloads[decider]["host"], address, column.port, reachable)
 
     def _measure(self, since_ns: int) -> Matrix:
         """The matrix of answers asked after *since_ns*: waits until every cell is one that policies lead to, or the time is up."""
@@ -222,6 +215,19 @@ class Runner:
         except LabError:
             return False
         return True
+
+
+def _ends(
+    source: str, column: Destination, workloads: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, str, int]]:
+    """From *source* to everyone behind *column*, whose policies decide; for what is outside, those of *source* do.
+
+    The deciding workload, and the address and port to knock at.
+    """
+    for family in FAMILIES:
+        places = {workload: workloads[workload][family] for workload in column.workloads}
+        for decider, address in (places or {source: str(_OUTSIDE[family])}).items():
+            yield decider, address, column.port
 
 
 def _commit_behind(change: Change, commits: Mapping[str, int]) -> int:

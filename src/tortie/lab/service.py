@@ -149,8 +149,8 @@ class Service:
     def _signal(self, name: str, process: str, number: int) -> Answer:
         host = self._lab.host(name)
         pids: dict[str, Callable[[], int | None]] = {
-            "agent": lambda: host.agent.pid if host.agent is not None and host.agent.exit_status is None else None,
-            "bird": lambda: host.bird,
+            "agent": lambda: host.agent_pid,
+            "bird": lambda: host.bird_pid,
         }
         if process not in pids:
             raise LabError(f"a host has the processes {' and '.join(pids)}, not {process!r}")

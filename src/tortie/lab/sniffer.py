@@ -41,9 +41,9 @@ class Sniffer:
         """OSError if there is no such interface, or no right to it."""
         self._wanted = wanted
         self._indexes: dict[str, int] = {}
-        self._socket = socket.socket(
-            socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.htons(_ETH_P_ALL)
-        )
+        # of no protocol until it is bound: else it would hold packets of all interfaces by then (packet(7))
+        protocol = 0 if interface else socket.htons(_ETH_P_ALL)
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if interface:
@@ -76,10 +76,8 @@ class Sniffer:
         for _ in range(_AT_ONCE):
             try:
                 content, extra, _, address = self._socket.recvmsg(SNAPLEN, socket.CMSG_SPACE(_TIMESPEC.size))
-            except BlockingIOError:
+            except OSError:  # none waits, or an interface went down (ENETDOWN): told once, and it may come up again
                 return
-            except OSError:
-                return  # an interface went down (ENETDOWN): told once, and it may come up again
             ifname, protocol, direction, hardware_type, source = address
             if self._wanted.admits(protocol, content):
                 index = self._index(ifname)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,11 +10,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from tortie.lab import http, icmp
+from tortie.lab.families import FAMILIES, FamilyName
 
 TIMEOUT_S = 2.0
 """For one attempt: a dropped packet must not hold it for the minutes that TCP would wait."""
-
-FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 
 _AT_ONCE = 64
 """How many attempts run at the same time."""
@@ -59,17 +57,21 @@ class Target:
         self.checked[family] = began
         self.failures[family] = failure
 
+    def reaches(self, family: str) -> bool | None:
+        """Whether the last attempt got an answer; None before the first."""
+        return self.outcomes[family] is not None if family in self.outcomes else None
+
     @property
     def reachable(self) -> bool:
         """Whether any family got an answer, whatever its status."""
-        return any(outcome is not None for outcome in self.outcomes.values())
+        return any(map(self.reaches, FAMILIES))
 
     def as_json(self) -> dict[str, Any]:
         """``url`` and ``reachable``, which every reader of the demos knows; ours in addition. Null: not yet tried."""
         return {
             "url": self.url,
             "reachable": self.reachable,
-            **{family: self.outcomes[family] is not None if family in self.outcomes else None for family in FAMILIES},
+            **{family: self.reaches(family) for family in FAMILIES},
             "checked": {family: self.checked.get(family) for family in FAMILIES},
             "failures": {family: self.failures.get(family) for family in FAMILIES},
         }
@@ -104,20 +106,20 @@ class Prober:
         for task in self._tasks.pop(id(target)):
             task.cancel()
 
-    async def _ask_again(self, target: Target, family: str) -> None:
+    async def _ask_again(self, target: Target, family: FamilyName) -> None:
         while True:
             async with self._slots:
                 began = time.monotonic()
                 outcome, failure = await attempt(target.url, family, self._connect_s)
-            before = family in target.outcomes and target.outcomes[family] is not None
-            if family not in target.outcomes or (outcome is not None) != before:
-                self._changed(f"{target.url} {family}: {'reachable' if outcome is not None else 'not reachable'}")
+            before = target.reaches(family)
             target.record(family, began, outcome, failure)
+            if (now := target.reaches(family)) is not before:
+                self._changed(f"{target.url} {family}: {'reachable' if now else 'not reachable'}")
             self.recorded()
             await asyncio.sleep(max(0.0, began + self._period_s - time.monotonic()))
 
 
-async def attempt(url: str, family: str, connect_s: float) -> Attempt:
+async def attempt(url: str, family: FamilyName, connect_s: float) -> Attempt:
     """Ask *url* once, ``http:`` with a GET, ``icmp:`` with an echo; any answer is one.
 
     A connection that is not made within *connect_s* seconds is none. Names are resolved first, in a time of their own: a
@@ -139,7 +141,7 @@ async def attempt(url: str, family: str, connect_s: float) -> Attempt:
         return Attempt(None, Failure.FAILED)
 
 
-async def _ask(url: str, family: str, address: http.SocketAddress, connect_s: float) -> http.Response:
+async def _ask(url: str, family: FamilyName, address: http.SocketAddress, connect_s: float) -> http.Response:
     """The answer; an echo's is given the form of one over HTTP. OSError, HTTPError."""
     if not url.startswith("icmp:"):
         return await http.get(url, FAMILIES[family], connect_s, address=address)

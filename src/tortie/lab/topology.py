@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tortie.lab import layout
-
-ESTABLISHED = "Established"
+from tortie.routing import BGPState
 
 
 class WorkloadNode(NamedTuple):
@@ -55,6 +54,15 @@ class Topology(NamedTuple):
     faults: tuple[str, ...]
     """What was broken on purpose, such as ``link host2``."""
 
+    @property
+    def established(self) -> int:
+        """How many of all BGP sessions are up."""
+        return sum(session.established for session in self.sessions)
+
+    @property
+    def total(self) -> int:
+        return sum(session.total for session in self.sessions)
+
 
 def topology(status: Mapping[str, Any]) -> Topology:
     """The topology of the lab that gave *status*."""
@@ -87,5 +95,5 @@ def _sessions(hosts: Sequence[Mapping[str, Any]]) -> Iterable[Session]:
                 states = {seen[host["name"]].get(other[family])}
                 if other is not fabric:
                     states.add(seen[other["name"]].get(host[family]))
-                up += states == {ESTABLISHED}
+                up += states == {BGPState.ESTABLISHED}
             yield Session((host["name"], other["name"]), up, 2)

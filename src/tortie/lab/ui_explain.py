@@ -15,10 +15,9 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from tortie.analysis.connectivity import Cell, matrix
-from tortie.analysis.connectivity import Probe as Connecting
+from tortie.analysis.connectivity import Cell, Probe, matrix
 from tortie.datastore.store import Store
-from tortie.lab.demo import Demo, Probe
+from tortie.lab.demo import Demo
 from tortie.model.codec import InvalidResourceError
 from tortie.model.kinds import CALICO_PREFIX, parse_path
 from tortie.model.meta import Resource
@@ -31,10 +30,10 @@ log = logging.getLogger(__name__)
 
 def explain(store: Store, demo: Demo, source: str, destination: str) -> dict[str, Any]:
     """The verdict on a connection between two probes of *demo*, by their ids. LookupError if there is no such connection."""
-    here, there = _probe(demo, source), _probe(demo, destination)
+    here, there = demo.probe(source), demo.probe(destination)
     if here == there:
         raise LookupError("a workload may always reach itself")
-    probes = [Connecting(probe.id, probe.workload, probe.port) for probe in (here, there)]
+    probes = [Probe(probe.id, probe.workload, probe.port) for probe in (here, there)]
     verdicts = matrix(Cluster.of(_resources(store)), probes)
     return {
         "source": here.workload,
@@ -42,13 +41,6 @@ def explain(store: Store, demo: Demo, source: str, destination: str) -> dict[str
         "port": there.port,
         **{f"ipv{family}": _as_json(verdicts.get(Cell(source, destination, family))) for family in Family},
     }
-
-
-def _probe(demo: Demo, probe_id: str) -> Probe:
-    for probe in demo.programs:
-        if probe.id == probe_id:
-            return probe
-    raise LookupError(f"the demo has no workload {probe_id!r}")
 
 
 def _resources(store: Store) -> Iterator[Resource]:

@@ -48,7 +48,8 @@ class Workload:
         self.key = PodKey(pod.metadata.namespace, pod.metadata.name)
         self.addresses: tuple[Address, ...] = ()
         self.space: namespaces.Space | None = None
-        self._ifname = interface_name(*self.key)
+        self.ifname = interface_name(*self.key)
+        """The host's end of its link."""
         self._network = f"{self.key.namespace}.{self.key.name}"
         self._folder = layout.MEMBERS / self._network
         self._handle = handle_id(*self.key)
@@ -56,11 +57,7 @@ class Workload:
         self._turn = turn
         self._process: Process | None = None
         self._stored_endpoint = b""
-
-    @property
-    def ifname(self) -> str:
-        """The host's end of its link."""
-        return self._ifname
+        self._endpoint_path = ""
 
     @property
     def log(self) -> str:
@@ -100,31 +97,25 @@ class Workload:
         mounts.write_own_files(self._folder, resolv_conf(self.key.namespace))
         self.space = namespaces.Space.create(self.key.name[:64], self._arrange)
         mounts.name_network(self._network, self.space.net)
-        self.host.add_link(self._ifname, self._network, wiring.workload_mac(self._ifname), self.addresses)
+        self.host.add_link(self.ifname, self._network, wiring.workload_mac(self.ifname), self.addresses)
         self._write_endpoint()
 
     def _arrange(self) -> None:
         mounts.arrange_member(self._folder, is_host=False)
         wiring.set_sysctls(forwards=False)
 
-    @property
-    def _endpoint_key(self) -> str:
-        name = workload_endpoint(
-            self.pod, node=self.host.name, ifname=self._ifname, mac=None, networks=()
-        ).metadata.name
-        return ResourceKey(WORKLOAD_ENDPOINT, self.key.namespace, name).path
-
     def _write_endpoint(self) -> None:
         endpoint = workload_endpoint(
             self.pod,
             node=self.host.name,
-            ifname=self._ifname,
-            mac=wiring.workload_mac(self._ifname),
+            ifname=self.ifname,
+            mac=wiring.workload_mac(self.ifname),
             networks=tuple(address.network() for address in self.addresses),
         )
         value = encode_document(to_document(endpoint))
         if value != self._stored_endpoint:
-            self._store.apply(self._endpoint_key, value)
+            self._endpoint_path = ResourceKey(WORKLOAD_ENDPOINT, self.key.namespace, endpoint.metadata.name).path
+            self._store.apply(self._endpoint_path, value)
             self._stored_endpoint = value
 
     async def _pass_gate(self) -> None:
@@ -137,7 +128,7 @@ class Workload:
         return await self._gate_opens()
 
     async def _gate_opens(self) -> None:
-        while not self.host.is_gated_open(self._ifname):
+        while not self.host.is_gated_open(self.ifname):
             await asyncio.sleep(_POLL_S)
 
     async def _run_process(self) -> int:
@@ -157,9 +148,9 @@ class Workload:
         # counted here: asyncio.timeout does not tell its own cancellation from ours in a cancelled task before Python 3.11.4
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CLOSING_PATIENCE_S
-        while self.host.is_gated_open(self._ifname) and loop.time() < deadline:
+        while self.host.is_gated_open(self.ifname) and loop.time() < deadline:
             await asyncio.sleep(_POLL_S)
-        self.host.close_gate(self._ifname)  # for an agent that does not run
+        self.host.close_gate(self.ifname)  # for an agent that does not run
 
     # --- undoing -----------------------------------------------------------------------------------------------------------
 
@@ -170,11 +161,11 @@ class Workload:
             kill_all(self.space)  # what was started there from outside
         if self._stored_endpoint:
             with contextlib.suppress(NotFoundError):
-                self._store.delete(self._endpoint_key)
+                self._store.delete(self._endpoint_path)
             await self._gate_closes()
         if self.space is not None:
             with contextlib.suppress(wiring.WiringError):  # it may not have come to a link
-                wiring.run(self.host.name, [f"link delete {self._ifname}"])
+                wiring.run(self.host.name, [f"link delete {self.ifname}"])
             mounts.forget_network(self._network)
             self.space.close()
         shutil.rmtree(self._folder, ignore_errors=True)

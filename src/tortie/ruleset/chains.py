@@ -18,32 +18,28 @@ import msgspec
 
 from tortie.calc.hoststate import HostRule
 from tortie.model.policy import Action
-from tortie.net import UDP, Protocol
 from tortie.ruleset.classes import ClassContent, ClassTier
 from tortie.ruleset.failsafes import failsafe_rules
 from tortie.ruleset.group import Group, GroupStage
+from tortie.ruleset.interpreter import MAX_DEPTH
 from tortie.ruleset.limits import connection_limit
 from tortie.ruleset.marks import clear_bits, lacks_bit
 from tortie.ruleset.names import comment
 from tortie.ruleset.options import Options
 from tortie.ruleset.places import WORKLOAD_PLACES, Kind, Place
 from tortie.ruleset.rules import matches_everything
+from tortie.ruleset.tunnels import no_tunnel_rules
 from tortie.ruleset.values import (
     Accept,
     CtState,
     CtStateMatch,
     Drop,
     Jump,
-    PortsMatch,
-    ProtocolMatch,
-    Range,
     Rule,
-    Side,
 )
 
-IPIP = Protocol(4)
-MAX_DEPTH = 15
-"""Chains that the kernel lets stand below a base chain (Linux, NFT_JUMP_STACK_SIZE: the 16th is EMLINK)."""
+_MAX_GROUP_DEPTH = MAX_DEPTH - 2
+"""Chains below the class's, which stands below the base chain."""
 
 _OWN_TRAFFIC = (*WORKLOAD_PLACES, Place.HOST_IN, Place.HOST_OUT)
 """Where profiles are asked, and what nothing allows is dropped."""
@@ -96,7 +92,7 @@ def _beginning(place: Place, content: ClassContent, options: Options) -> Iterato
         yield connection_limit(place)
     yield from failsafe_rules(place, options)
     if place is Place.WORKLOAD_EGRESS:
-        yield from _no_tunnels(options)
+        yield from no_tunnel_rules(options)
 
 
 def _tier_body(tier: TierGroups, options: Options) -> Iterator[Rule]:
@@ -105,7 +101,7 @@ def _tier_body(tier: TierGroups, options: Options) -> Iterator[Rule]:
         yield Rule((), (clear_bits(passed),), comment(f"tier {tier.tier.name}"))
     may_have_passed = False
     for group in tier.groups:
-        assert group.depth < MAX_DEPTH, f"{group.chain} is {group.depth} chains deep, the kernel takes {MAX_DEPTH - 1}"
+        assert group.depth <= _MAX_GROUP_DEPTH, f"{group.chain} is {group.depth} chains deep, of {_MAX_GROUP_DEPTH}"
         yield Rule((lacks_bit(passed),) if may_have_passed else (), (Jump(group.chain),))
         may_have_passed = may_have_passed or group.can_pass
     if tier.tier.default_action == "Deny":
@@ -120,13 +116,3 @@ def _ending(place: Place, content: ClassContent, stage: GroupStage) -> Iterator[
         yield Rule((), (Drop(),), "no rule allows it")
     else:
         yield Rule((), (Accept(),), "no policy decides it")
-
-
-def _no_tunnels(options: Options) -> Iterator[Rule]:
-    """A workload must not speak the hosts' tunnel protocols: what comes out of a tunnel is believed."""
-    if not options.allow_vxlan_from_workloads:
-        port = Range(options.vxlan_port, options.vxlan_port)
-        matches = (ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (port,)))
-        yield Rule(matches, (Drop(),), "VXLAN from a workload")
-    if not options.allow_ipip_from_workloads:
-        yield Rule((ProtocolMatch(IPIP),), (Drop(),), "IPIP from a workload")

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tortie.ruleset.sets import SetTable
-from tortie.ruleset.values import ChainDelete, ChainReplace, Rule
-
-
-class ChainChanges(NamedTuple):
-    """By name; no chain of one table may refer to another of the same."""
-
-    created: tuple[ChainReplace, ...]
-    replaced: tuple[ChainReplace, ...]
-    deleted: tuple[ChainDelete, ...]
+from tortie.ruleset.values import ChainDelete, ChainReplace, Flush, Rule
 
 
 class ChainTable:
-    """The rules of some chains; the table of sets is told which sets they refer to."""
+    """The rules of some chains, none of which refers to another; the table of sets is told which sets they refer to."""
 
     def __init__(self, sets: SetTable) -> None:
         self._sets = sets
@@ -41,8 +31,8 @@ class ChainTable:
             del self._rules[name]
             self._sets.refer(name, ())
 
-    def flush(self) -> ChainChanges:
-        """What is new, what has other rules, and what is gone since the last call."""
+    def flush(self) -> Flush:
+        """What is new, what has other rules, and what is gone since the last call, by name."""
         created, replaced, deleted = [], [], []
         for name, before in sorted(self._before.items(), key=lambda item: item[0]):
             now = self._rules.get(name)
@@ -53,4 +43,4 @@ class ChainTable:
             elif now != before:
                 replaced.append(ChainReplace(name, now))
         self._before.clear()
-        return ChainChanges(tuple(created), tuple(replaced), tuple(deleted))
+        return Flush(tuple(created), tuple(replaced), tuple(deleted))

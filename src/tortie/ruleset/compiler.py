@@ -52,7 +52,7 @@ from tortie.net import Address, Network
 from tortie.ruleset.contents import Contents
 from tortie.ruleset.dispatch import Dispatcher, HostDispatcher
 from tortie.ruleset.flushing import FlushBuilder, split_members
-from tortie.ruleset.group import Group, GroupFlush, GroupStage, TupleOwners
+from tortie.ruleset.group import Group, GroupStage, TupleOwners
 from tortie.ruleset.grouptable import GroupTable
 from tortie.ruleset.kept import Kept
 from tortie.ruleset.limits import NO_LIMITS, PACKET_RATES, LimitTable
@@ -190,15 +190,15 @@ class Compiler:
         outdated = self._sets.referring(self._sets.outdated())
         groups = self._flush_groups(outdated)
         classes = [place.flush() for place in self._places.values()]
-        spoofing = self._spoofing.flush(self._spoofed(links))
+        spoofing_chains, spoofing_map = self._spoofing.flush(self._spoofed(links))
         self._flush_sets(flush)
         self._flush_links(flush, links)
         for group in groups:
             flush.add(*group)
         for chains, _ in classes:
             flush.add(*chains)
-        flush.add(*spoofing.chains)
-        for maps in (*(maps for _, maps in classes), spoofing.map):
+        flush.add(*spoofing_chains)
+        for maps in (*(maps for _, maps in classes), spoofing_map):
             flush.add(*maps)
         presence = self._presence()
         flush.add(*self._tunnels.flush(presence.tunnels))
@@ -218,7 +218,7 @@ class Compiler:
         for place, wanted in self._hosts.take_dirty(self._contents).items():
             self._places[place].assign(wanted)
 
-    def _flush_groups(self, outdated: set[str]) -> list[GroupFlush]:
+    def _flush_groups(self, outdated: set[str]) -> list[Flush]:
         flushes = []
         for stage, table in self._groups.items():
             for group in self._stirred:

@@ -19,6 +19,7 @@ from tortie.calc.hoststate import (
     TierPolicies,
     WorkloadEndpointUpdate,
 )
+from tortie.calc.listing import Listing
 from tortie.net import Address
 from tortie.ruleset.classes import WILDCARD, ClassContent
 from tortie.ruleset.contents import Contents
@@ -39,30 +40,28 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._endpoints: dict[EndpointId, HostWorkloadEndpoint] = {}
-        self._claims: dict[str, set[EndpointId]] = {}
-        self._listing: dict[str, set[EndpointId]] = {}
+        self._claims = Listing[str, EndpointId]()
+        self._listing = Listing[str, EndpointId]()
         self._dirty: set[str] = set()
         self._relinked: set[str] = set()
         """The interfaces of which more than policy has changed."""
 
     def __contains__(self, ifname: str) -> bool:
         """Whether a workload claims the interface."""
-        return ifname in self._claims
+        return bool(self._claims.of(ifname))
 
     def set_endpoint(self, endpoint_id: EndpointId, endpoint: HostWorkloadEndpoint | None) -> None:
         """What the endpoint is now; None: it is gone."""
         before = self._endpoints.pop(endpoint_id, None)
         if before is not None:
             self._relinked.add(before.ifname)
-            _discard(self._claims, before.ifname, endpoint_id)
-            for profile in set(before.profiles):
-                _discard(self._listing, profile, endpoint_id)
+            self._claims.discard(endpoint_id, (before.ifname,))
+            self._listing.discard(endpoint_id, before.profiles)
         if endpoint is not None:
             self._endpoints[endpoint_id] = endpoint
             self._relinked.add(endpoint.ifname)
-            self._claims.setdefault(endpoint.ifname, set()).add(endpoint_id)
-            for profile in endpoint.profiles:
-                self._listing.setdefault(profile, set()).add(endpoint_id)
+            self._claims.add(endpoint_id, (endpoint.ifname,))
+            self._listing.add(endpoint_id, endpoint.profiles)
 
     def set_tiers(self, endpoint_ids: Iterable[EndpointId], tiers: tuple[TierPolicies, ...]) -> None:
         """Other policies govern these endpoints."""
@@ -77,10 +76,10 @@ class Dispatcher:
 
     def touch_profile(self, name: str) -> None:
         """A profile is not what it was; so are not the endpoints that list it."""
-        self._dirty.update(self._endpoints[i].ifname for i in self._listing.get(name, ()))
+        self._dirty.update(self._endpoints[i].ifname for i in self._listing.of(name))
 
     def touch_all(self) -> None:
-        self._dirty.update(self._claims)
+        self._dirty.update(endpoint.ifname for endpoint in self._endpoints.values())
 
     def take_dirty(self) -> Touched:
         """The interfaces touched since the last call."""
@@ -91,14 +90,8 @@ class Dispatcher:
         return Touched(governed | linked, linked)
 
     def _owner(self, ifname: str) -> HostWorkloadEndpoint | None:
-        claims = self._claims.get(ifname)
+        claims = self._claims.of(ifname)
         return self._endpoints[min(claims)] if claims else None
-
-
-def _discard(sets: dict[str, set[EndpointId]], key: str, endpoint_id: EndpointId) -> None:
-    sets[key].discard(endpoint_id)
-    if not sets[key]:
-        del sets[key]
 
 
 class HostDispatcher:

@@ -39,6 +39,7 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action
 from tortie.net import Address, Network
+from tortie.ruleset.counts import count
 
 _SetRole = tuple[IPSetId, bool]
 """A set, and whether a flow may lose by members that come (true) or by such that go."""
@@ -120,16 +121,14 @@ class Doubts:
 
     def _count(self, rules: HostPolicy | HostProfile, step: int) -> None:
         for role in _roles((*rules.ingress, *rules.egress)):
-            self._roles[role] = self._roles.get(role, 0) + step
-            if not self._roles[role]:
-                del self._roles[role]
+            count(self._roles, role, step)
 
     def _set_endpoint(self, endpoint_id: EndpointId, endpoint: HostWorkloadEndpoint) -> None:
         """A new endpoint was closed until now, and casts no doubt, unless another has its address."""
         before = self._forget(endpoint_id)
         self._endpoints[endpoint_id] = endpoint
         for address in endpoint.addresses:
-            self._owners[address] = self._owners.get(address, 0) + 1
+            count(self._owners, address, +1)
         taken = any(self._owners[address] > 1 for address in endpoint.addresses)
         if before is not None or taken:
             self._networks.update(address.network() for address in endpoint.addresses)
@@ -137,9 +136,7 @@ class Doubts:
     def _forget(self, endpoint_id: EndpointId) -> HostWorkloadEndpoint | None:
         before = self._endpoints.pop(endpoint_id, None)
         for address in before.addresses if before is not None else ():
-            self._owners[address] -= 1
-            if not self._owners[address]:
-                del self._owners[address]
+            count(self._owners, address, -1)
         return before
 
     def _change_members(self, set_id: IPSetId, added: Iterable[Member], removed: Iterable[Member]) -> None:

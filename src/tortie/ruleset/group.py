@@ -10,8 +10,8 @@ In a flush all groups come first, then ``SetTable.flush``: whoever keeps a chain
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from tortie.calc.hoststate import HostRule, IPSetDelta, PolicyId
 from tortie.model.policy import Action, Direction
@@ -19,15 +19,7 @@ from tortie.ruleset.options import Options
 from tortie.ruleset.places import Kind
 from tortie.ruleset.rules import action_statements, compile_rule
 from tortie.ruleset.sets import SetTable
-from tortie.ruleset.values import Rule, RulesetDelta, Statement
-
-
-class GroupFlush(NamedTuple):
-    """What a group does in each step of a flush (``values.Flush``)."""
-
-    create: tuple[RulesetDelta, ...] = ()
-    switch: tuple[RulesetDelta, ...] = ()
-    delete: tuple[RulesetDelta, ...] = ()
+from tortie.ruleset.values import Flush, Rule, Statement
 
 
 class GroupStage(NamedTuple):
@@ -86,12 +78,8 @@ class Group(Protocol):
     def members_changed(self, delta: IPSetDelta) -> None:
         """Members came or went of a set that the group listens to (``SetTable.listen``): what ``SetTable.update`` returned."""
 
-    def flush(self) -> GroupFlush:
+    def flush(self) -> Flush:
         """What leads from what was flushed last to what is wanted now."""
 
-    def close(self) -> GroupFlush:
+    def close(self) -> Flush:
         """What takes the group away."""
-
-
-MakeGroup: TypeAlias = Callable[[str, GroupStage], Group]
-"""Makes an empty group of a chain's name and its stage."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, pairwise
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 from tortie.calc.hoststate import PolicyId
+from tortie.ruleset.counts import count as count_item
 
 ListKey: TypeAlias = tuple[str, str]
 """A class's name and a tier's."""
@@ -189,18 +190,9 @@ def _follow(members: Sequence[_Member | None], step: int) -> None:
     """Note that in one list more, or fewer, these follow each other."""
     for first, second in pairwise(members):
         if first is not None:
-            _count(first.followers, second, step)
+            count_item(first.followers, second, step)
         if second is not None:
-            _count(second.followed, first, step)
-
-
-_Item = TypeVar("_Item")
-
-
-def _count(counts: dict[_Item, int], item: _Item, step: int) -> None:
-    counts[item] = counts.get(item, 0) + step
-    if not counts[item]:
-        del counts[item]
+            count_item(second.followed, first, step)
 
 
 # --- comparing lists --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from tortie.calc.hoststate import HostPolicy, PolicyId
 from tortie.model.policy import Direction
-from tortie.ruleset.group import Group, GroupFlush, GroupStage, TupleOwners
+from tortie.ruleset.flushing import FlushBuilder
+from tortie.ruleset.group import Group, GroupStage, TupleOwners
 from tortie.ruleset.grouping import Edit, Grouping, ListKey, PolicyGroup, Regrouping, edit
 from tortie.ruleset.linear import LinearGroup, PolicyChains
 from tortie.ruleset.names import group_chain, policy_chain
@@ -26,12 +27,13 @@ from tortie.ruleset.places import Kind
 from tortie.ruleset.runs import ALWAYS, AUTO, RunsGroup
 from tortie.ruleset.runs.keysets import Key
 from tortie.ruleset.runs.shapes import Space
+from tortie.ruleset.values import Flush
 
 
 class GroupChanges(NamedTuple):
     """What a flush does to groups."""
 
-    flush: GroupFlush
+    flush: Flush
     lists: frozenset[ListKey]
     """The lists that may jump to other groups than before."""
     passing: frozenset[str]
@@ -101,7 +103,10 @@ class GroupTable:
             passing |= {group.chain} if group.can_pass != could_pass else set()
         self._stirred.clear()
         self._kept = ()
-        return GroupChanges(_joined(self._chains.flush(outdated), flushes), regrouped.lists, frozenset(passing))
+        joined = FlushBuilder()
+        for flush in (self._chains.flush(outdated), *flushes):
+            joined.add(*flush)
+        return GroupChanges(joined.flush(), regrouped.lists, frozenset(passing))
 
     # --- names --------------------------------------------------------------------------------------------------------------
 
@@ -173,18 +178,8 @@ class GroupTable:
             return LinearGroup(chain, self._chains)
         return RunsGroup(chain, self.stage, ALWAYS if compilation is Compilation.RUNS else AUTO)
 
-    def _close(self, chain: str) -> GroupFlush:
+    def _close(self, chain: str) -> Flush:
         group = self._groups.pop(chain)
         self._stirred.discard(group)
         self._leave(chain, self._policies.pop(chain))
         return group.close()
-
-
-def _joined(policies: GroupFlush, groups: Iterable[GroupFlush]) -> GroupFlush:
-    """Policies' chains before the groups that jump to them, and after them where they go."""
-    groups = list(groups)
-    return GroupFlush(
-        (*policies.create, *(delta for group in groups for delta in group.create)),
-        (*policies.switch, *(delta for group in groups for delta in group.switch)),
-        (*(delta for group in groups for delta in group.delete), *policies.delete),
-    )

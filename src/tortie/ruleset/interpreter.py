@@ -122,7 +122,7 @@ class LoopError(ValueError):
 
 
 MAX_DEPTH = 16
-"""Chains on the kernel's stack of jumps, the base chain included."""
+"""Chains on the kernel's stack of jumps, the base chain included (Linux, NFT_JUMP_STACK_SIZE: another is EMLINK)."""
 
 
 NAT_PRIORITY = -100

@@ -17,6 +17,7 @@ from tortie.ruleset.places import Place
 from tortie.ruleset.values import (
     ConnectionsElement,
     Drop,
+    Flush,
     InterfaceSetMatch,
     RateElement,
     Rule,
@@ -79,12 +80,6 @@ _FIELDS = {
 }
 
 
-class LimitChanges(NamedTuple):
-    created: tuple[SetCreate, ...]
-    changed: tuple[SetDelta, ...]
-    deleted: tuple[SetDelete, ...]
-
-
 class LimitTable:
     """The limits of all interfaces, and the sets that hold them."""
 
@@ -96,10 +91,10 @@ class LimitTable:
         """Whether the set exists, as of the last flush."""
         return bool(self._elements[set_name])
 
-    def flush(self, changed: dict[str, InterfaceLimits]) -> LimitChanges:
+    def flush(self, changed: dict[str, InterfaceLimits]) -> Flush:
         """What becomes of the sets if these interfaces have these limits from now on."""
         changes = [self._flush_set(name, field, changed) for name, field in _FIELDS.items()]
-        return LimitChanges(
+        return Flush(
             tuple(change for change in changes if isinstance(change, SetCreate)),
             tuple(change for change in changes if isinstance(change, SetDelta)),
             tuple(change for change in changes if isinstance(change, SetDelete)),

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from tortie.calc.hoststate import HostRule, IPSetDelta, PolicyId
 from tortie.model.policy import Action
 from tortie.ruleset.chaintable import ChainTable
-from tortie.ruleset.group import GroupFlush, GroupStage
+from tortie.ruleset.group import GroupStage
 from tortie.ruleset.grouping import edit
 from tortie.ruleset.marks import has_bit
-from tortie.ruleset.names import comment, policy_chain
-from tortie.ruleset.values import ChainDelete, ChainReplace, Jump, Return, Rule
+from tortie.ruleset.names import policy_chain, rule_comment
+from tortie.ruleset.values import ChainDelete, ChainReplace, Flush, Jump, Return, Rule
 
 
 class PolicyChains:
@@ -52,7 +52,7 @@ class PolicyChains:
         """Whether a rule of the policy leaves the tier."""
         return any(rule.action is Action.PASS for rule in self._rules[policy_id])
 
-    def flush(self, outdated: Iterable[str]) -> GroupFlush:
+    def flush(self, outdated: Iterable[str]) -> Flush:
         """The chains that came, changed and went; of these, those named as *outdated* are compiled again."""
         self._dirty |= {self._policy_of[chain] for chain in outdated if chain in self._policy_of}
         for policy_id in self._unused:
@@ -64,7 +64,7 @@ class PolicyChains:
             self._chains.put(name, tuple(self._body(policy_id)))
         self._unused.clear()
         self._dirty.clear()
-        return GroupFlush(*self._chains.flush())
+        return self._chains.flush()
 
     def _forget(self, policy_id: PolicyId) -> None:
         name = self.name(policy_id)
@@ -76,9 +76,8 @@ class PolicyChains:
         del self._uses[policy_id]
 
     def _body(self, policy_id: PolicyId) -> Iterator[Rule]:
-        owner = f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
         for index, rule in enumerate(self._rules[policy_id]):
-            yield from self.stage.compile(rule, comment(f"{owner} {self.stage.direction.lower()} {index}"))
+            yield from self.stage.compile(rule, rule_comment(policy_id, self.stage.direction, index))
 
 
 class LinearGroup:
@@ -118,23 +117,23 @@ class LinearGroup:
     def members_changed(self, delta: IPSetDelta) -> None:
         """Linear rules look sets up by name; they listen to none."""
 
-    def flush(self) -> GroupFlush:
+    def flush(self) -> Flush:
         """What becomes of the group's own chain; those of its policies are flushed by their store."""
         if not self._is_dirty:
-            return GroupFlush()
+            return Flush()
         self._is_dirty = False
         self.can_pass = bool(self._passing)
         if self.chain == self._chains.name(self._policies[0]):
-            return GroupFlush()
+            return Flush()
         before, self._written = self._written, tuple(self._body())
         if self._written == before:
-            return GroupFlush()
+            return Flush()
         replaced = (ChainReplace(self.chain, self._written),)
-        return GroupFlush(create=replaced) if before is None else GroupFlush(switch=replaced)
+        return Flush(create=replaced) if before is None else Flush(switch=replaced)
 
-    def close(self) -> GroupFlush:
+    def close(self) -> Flush:
         self.place(())
-        return GroupFlush(delete=(ChainDelete(self.chain),)) if self._written is not None else GroupFlush()
+        return Flush(delete=(ChainDelete(self.chain),)) if self._written is not None else Flush()
 
     def _body(self) -> Iterator[Rule]:
         """A jump to each policy; after one that can pass, the way back if it did."""

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from tortie.ruleset.values import MapCreate, MapDelete, MapDelta
+from tortie.ruleset.values import Flush, MapCreate, MapDelete, MapDelta
 
 
-class MapChanges(NamedTuple):
-    created: tuple[MapCreate, ...] = ()
-    changed: tuple[MapDelta, ...] = ()
-    deleted: tuple[MapDelete, ...] = ()
-
-
-def map_changes(change: MapDelta, *, existed: bool, exists: bool) -> MapChanges:
+def map_changes(change: MapDelta, *, existed: bool, exists: bool) -> Flush:
     """A change of a map that exists only while it has entries."""
     if not change.set and not change.removed:
-        return MapChanges()
+        return Flush()
     if not existed:
-        return MapChanges(created=(MapCreate(change.name, change.set),)) if exists else MapChanges()
-    return MapChanges(changed=(change,)) if exists else MapChanges(deleted=(MapDelete(change.name),))
+        return Flush(create=(MapCreate(change.name, change.set),)) if exists else Flush()
+    return Flush(switch=(change,)) if exists else Flush(delete=(MapDelete(change.name),))

@@ -51,7 +51,7 @@ _PLAIN_KINDS = ("NetworkPolicy", "GlobalNetworkPolicy")
 def policy_chain(policy_id: PolicyId, direction: Direction, kind: Kind = Kind.FILTER) -> str:
     """The chain of a policy's rules for one direction, as places of this kind mean them."""
     prefix = _PREFIXES[kind, direction]
-    text = f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
+    text = _readable_name(policy_id)
     whole = prefix + text
     if policy_id.kind in _PLAIN_KINDS and len(whole) <= MAX_CHAIN_NAME and _READABLE.fullmatch(text):
         return whole
@@ -104,6 +104,15 @@ def comment(text: str) -> str:
     tail = "_" + short_hash(text, 8)
     head = text.encode()[: MAX_COMMENT - len(tail)].decode(errors="ignore")
     return head + tail
+
+
+def rule_comment(policy_id: PolicyId, direction: Direction, index: int) -> str:
+    """The comment of a policy's rule."""
+    return comment(f"{_readable_name(policy_id)} {direction.lower()} {index}")
+
+
+def _readable_name(policy_id: PolicyId) -> str:
+    return f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
 
 
 def short_hash(text: str, length: int) -> str:

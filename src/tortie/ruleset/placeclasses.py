@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tortie.calc.hoststate import PolicyId
+from tortie.calc.listing import Listing
 from tortie.ruleset.chains import TierGroups, class_body
-from tortie.ruleset.chaintable import ChainChanges, ChainTable
+from tortie.ruleset.chaintable import ChainTable
 from tortie.ruleset.classes import WILDCARD, ClassContent, ClassTable
 from tortie.ruleset.grouptable import GroupTable
-from tortie.ruleset.mapchanges import MapChanges, map_changes
+from tortie.ruleset.mapchanges import map_changes
 from tortie.ruleset.places import WORKLOAD_PLACES, Place
-from tortie.ruleset.values import MapDelta
+from tortie.ruleset.values import Flush, MapDelta
 
 
 class PlaceClasses:
@@ -24,7 +25,7 @@ class PlaceClasses:
         self._chains = ChainTable(groups.stage.sets)
         self._tiers: dict[str, tuple[str, ...]] = {}
         """The tiers of which each class has a list in the groups' table."""
-        self._users: dict[str, set[str]] = {}
+        self._users = Listing[str, str]()
         """The classes that jump to each group's chain."""
         self._jumps: dict[str, frozenset[str]] = {}
         self._entries: set[str] = set()
@@ -72,9 +73,10 @@ class PlaceClasses:
     def regrouped(self, classes: Iterable[str], passing: Iterable[str], outdated: Iterable[str]) -> None:
         """These classes jump to other groups, these groups pass as they did not, and these chains look up other sets."""
         self._stale |= {name for name in (*classes, *outdated) if name in self._chains}
-        self._stale |= {name for chain in passing for name in self._users.get(chain, ())}
+        self._stale |= {name for chain in passing for name in self._users.of(chain)}
 
-    def flush(self) -> tuple[ChainChanges, MapChanges]:
+    def flush(self) -> tuple[Flush, Flush]:
+        """What becomes of the classes' chains, and of the map that leads to them."""
         for name in sorted(self._stale - set(self._deleted)):
             self._compile(name)
         for name in self._deleted:
@@ -94,14 +96,10 @@ class PlaceClasses:
         before = self._jumps.pop(name, frozenset())
         if chains:
             self._jumps[name] = chains
-        for chain in chains - before:
-            self._users.setdefault(chain, set()).add(name)
-        for chain in before - chains:
-            self._users[chain].discard(name)
-            if not self._users[chain]:
-                del self._users[chain]
+        self._users.add(name, chains - before)
+        self._users.discard(name, before - chains)
 
-    def _flush_map(self) -> MapChanges:
+    def _flush_map(self) -> Flush:
         """The map exists while it has an entry; that of a place of workloads always."""
         change, self._map = self._map, MapDelta(self.place.map_name)
         existed = self.has_map

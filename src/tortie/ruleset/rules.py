@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias, assert_never
 
-from tortie.calc.hoststate import HostRule, ICMPMatch, IPSetId, PeerMatch, PortRange
+from tortie.calc.hoststate import HostRule, IPSetId, PeerMatch, PortRange
 from tortie.model.policy import Action
-from tortie.net import ICMP, ICMPV6, Family, Network
+from tortie.net import ICMP, ICMP_OF, ICMPV6, Family, Network
 from tortie.ruleset.marks import Marks, clear_bits, has_bit, set_bit
 from tortie.ruleset.options import Options
 from tortie.ruleset.places import Kind
@@ -45,7 +45,6 @@ SetNames: TypeAlias = Callable[[IPSetId, Family], str]
 
 _Matches: TypeAlias = tuple[Match, ...]
 _Allow: TypeAlias = Callable[[Marks], tuple[Statement, ...]]
-_ICMP_OF = {Family.V4: ICMP, Family.V6: ICMPV6}
 _ALLOW: dict[Kind, _Allow] = {
     Kind.FILTER: lambda _: (Accept(),),
     Kind.PRE_DNAT: lambda marks: (set_bit(marks.accepted), Accept()),
@@ -100,9 +99,8 @@ def matches_everything(rule: HostRule) -> bool:
 def rule_families(rule: HostRule) -> tuple[Family | None, ...]:
     """The families that the rule has to be written for; (None,): for both at once; (): it can match no packet."""
     nets = [net.family for peer in _peers(rule) for net in (*peer.nets, *peer.not_nets)]
-    has_sets = any((*p.sets, *p.not_sets, *p.port_sets, *p.not_port_sets) for p in _peers(rule))
     has_icmp = rule.icmp is not None or rule.not_icmp is not None or rule.protocol in (ICMP, ICMPV6)
-    if rule.family is None and not nets and not has_sets and not has_icmp:
+    if rule.family is None and not nets and not rule.set_ids and not has_icmp:
         return (None,)
     return tuple(family for family in Family if _may_match(rule, family))
 
@@ -110,9 +108,9 @@ def rule_families(rule: HostRule) -> tuple[Family | None, ...]:
 def _may_match(rule: HostRule, family: Family) -> bool:
     if rule.family not in (None, family):
         return False
-    if rule.protocol == _ICMP_OF[_other(family)]:
+    if rule.protocol == ICMP_OF[_other(family)]:
         return False
-    if (rule.icmp or rule.not_icmp) and rule.protocol not in (None, _ICMP_OF[family]):
+    if (rule.icmp or rule.not_icmp) and rule.protocol not in (None, ICMP_OF[family]):
         return False
     lists = [nets for peer in _peers(rule) for nets in (peer.nets, peer.not_nets) if nets]
     return all(any(net.family is family for net in nets) for nets in lists)
@@ -149,18 +147,14 @@ def _matches_without_ports(rule: HostRule, family: Family | None, set_names: Set
 
 def _protocol_matches(rule: HostRule, family: Family | None) -> Iterator[Match]:
     icmp = [(match, negate) for match, negate in ((rule.icmp, False), (rule.not_icmp, True)) if match is not None]
-    protocol = _ICMP_OF[family] if icmp and family is not None else rule.protocol
+    protocol = ICMP_OF[family] if icmp and family is not None else rule.protocol
     if protocol is not None:
         yield ProtocolMatch(protocol)
     if rule.not_protocol is not None:
         yield ProtocolMatch(rule.not_protocol, negate=True)
     if family is not None:
         for match, negate in icmp:
-            yield _icmp_match(match, family, negate=negate)
-
-
-def _icmp_match(match: ICMPMatch, family: Family, *, negate: bool) -> ICMPTypeMatch:
-    return ICMPTypeMatch(family, match.type, match.code, negate)
+            yield ICMPTypeMatch(family, match.type, match.code, negate)
 
 
 def _address_matches(side: Side, peer: PeerMatch, family: Family, set_names: SetNames) -> Iterator[Match]:

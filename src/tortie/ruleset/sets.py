@@ -19,7 +19,9 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 from tortie.calc.hoststate import AddressPort, IPSetDelta, IPSetId, IPSetRemove, IPSetUpdate, Member
+from tortie.calc.listing import Listing
 from tortie.net import Family, Network
+from tortie.ruleset.counts import count
 from tortie.ruleset.names import networks_name, set_name
 from tortie.ruleset.rules import maximal
 from tortie.ruleset.values import (
@@ -67,14 +69,14 @@ class SetTable:
     def __init__(self) -> None:
         self._members: dict[IPSetId, set[Member]] = {}
         self._network_counts: dict[tuple[IPSetId, Family], int] = {}
-        self._listeners: dict[IPSetId, set[Group]] = {}
+        self._listeners = Listing[IPSetId, "Group"]()
         self._named: dict[str, _KernelSet] = {}
         """The kernel sets that somebody has asked the name of and still refers to, or may be about to."""
         self._looked_up: dict[str, frozenset[str]] = {}
         """The kernel sets that each chain looks up."""
-        self._chains: dict[str, set[str]] = {}
+        self._chains = Listing[str, str]()
         """The chains that look up each of our kernel sets."""
-        self._declared: dict[IPSetId, set[str]] = {}
+        self._declared = Listing[IPSetId, str]()
         """The kernel sets that were flushed, by what they hold."""
         self._intervals: dict[str, frozenset[Element]] = {}
         """The elements of the interval sets: what lies in what cannot be told from a member alone."""
@@ -114,20 +116,18 @@ class SetTable:
 
     def listen(self, set_id: IPSetId, group: Group) -> None:
         """From now on the group has something to do with the set's members."""
-        self._listeners.setdefault(set_id, set()).add(group)
+        self._listeners.add(group, (set_id,))
 
     def unlisten(self, set_id: IPSetId, group: Group) -> None:
-        self._listeners[set_id].discard(group)
-        if not self._listeners[set_id]:
-            del self._listeners[set_id]
+        self._listeners.discard(group, (set_id,))
 
     def listeners(self, set_id: IPSetId) -> Collection[Group]:
         """The groups that a change of the set's members has to be told, once it has been taken in here."""
-        return self._listeners.get(set_id, ())
+        return self._listeners.of(set_id)
 
     def _change(self, set_id: IPSetId, added: Iterable[Member], removed: Iterable[Member]) -> None:
         members = self._members[set_id]
-        touched = self._touched.setdefault(set_id, {}) if set_id in self._declared else {}
+        touched = self._touched.setdefault(set_id, {}) if self._declared.of(set_id) else {}
         for member in added:
             touched.setdefault(member, False)
             members.add(member)
@@ -139,10 +139,7 @@ class SetTable:
 
     def _count_network(self, set_id: IPSetId, member: Member, step: int) -> None:
         if isinstance(member, Network) and not member.is_host:
-            key = set_id, member.family
-            self._network_counts[key] = self._network_counts.get(key, 0) + step
-            if not self._network_counts[key]:
-                del self._network_counts[key]
+            count(self._network_counts, (set_id, member.family), step)
 
     # --- what rules refer to ------------------------------------------------------------------------------------------------
 
@@ -159,25 +156,22 @@ class SetTable:
         before, now = self._looked_up.pop(chain, frozenset()), self._our_sets(rules)
         if now:
             self._looked_up[chain] = now
-        for name in before - now:
-            self._chains[name].discard(chain)
-            self._changed.add(name)
-        for name in now - before:
-            self._chains.setdefault(name, set()).add(chain)
-            self._changed.add(name)
+        self._chains.discard(chain, before - now)
+        self._chains.add(chain, now - before)
+        self._changed |= before ^ now
 
     def outdated(self) -> frozenset[str]:
         """The kernel sets that rules refer to and that have become of another type."""
         return frozenset(
             name
             for set_id in self._touched
-            for name in self._declared.get(set_id, ())
+            for name in self._declared.of(set_id)
             if self._is_outdated(self._named[name])
         )
 
     def referring(self, names: Iterable[str]) -> set[str]:
         """The chains that look up any of these kernel sets."""
-        return {chain for name in names for chain in self._chains.get(name, ())}
+        return {chain for name in names for chain in self._chains.of(name)}
 
     def _name(self, set_id: IPSetId, family: Family, *, only_networks: bool) -> str:
         set_type = SetType.NETWORK if only_networks else self._type(set_id, family)
@@ -208,18 +202,17 @@ class SetTable:
         """What changed since the last call."""
         created, deleted = [], []
         deltas: dict[SetType, list[SetDelta]] = {set_type: [] for set_type in SetType}
-        for name in sorted(name for set_id in self._touched for name in self._declared.get(set_id, ())):
-            if self._chains.get(name):
+        for name in sorted(name for set_id in self._touched for name in self._declared.of(set_id)):
+            if self._chains.of(name):
                 delta = self._delta(self._named[name])
                 deltas[self._named[name].declaration.type] += [delta] if delta.added or delta.removed else []
         for name in sorted(self._changed):
-            known, is_declared = self._named[name], name in self._declared.get(self._named[name].set_id, ())
-            if self._chains.get(name):
+            known, is_declared = self._named[name], name in self._declared.of(self._named[name].set_id)
+            if self._chains.of(name):
                 created += [] if is_declared else [self._declare(known)]
                 continue
             deleted += [self._forget(known)] if is_declared else []
             del self._named[name]
-            self._chains.pop(name, None)
         self._touched.clear()
         self._changed.clear()
         hashes = (*deltas[SetType.ADDRESS], *deltas[SetType.ADDRESS_PORT])
@@ -227,16 +220,14 @@ class SetTable:
 
     def _declare(self, known: _KernelSet) -> SetCreate:
         elements = self._elements(known)
-        self._declared.setdefault(known.set_id, set()).add(known.declaration.name)
+        self._declared.add(known.declaration.name, (known.set_id,))
         if known.declaration.type is SetType.NETWORK:
             self._intervals[known.declaration.name] = elements
         return SetCreate(known.declaration, elements)
 
     def _forget(self, known: _KernelSet) -> SetDelete:
         name = known.declaration.name
-        self._declared[known.set_id].discard(name)
-        if not self._declared[known.set_id]:
-            del self._declared[known.set_id]
+        self._declared.discard(name, (known.set_id,))
         self._intervals.pop(name, None)
         return SetDelete(name)
 

@@ -9,23 +9,17 @@ always.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from tortie.net import Family, Network
-from tortie.ruleset.chaintable import ChainChanges, ChainTable
-from tortie.ruleset.mapchanges import MapChanges, map_changes
+from tortie.ruleset.chaintable import ChainTable
+from tortie.ruleset.mapchanges import map_changes
 from tortie.ruleset.names import short_hash
 from tortie.ruleset.rules import maximal
 from tortie.ruleset.sets import SetTable
-from tortie.ruleset.values import Accept, MapDelta, NetsMatch, Rule, Side
+from tortie.ruleset.values import Accept, Flush, MapDelta, NetsMatch, Rule, Side
 
 SPOOFERS = "wl-spoof"
 """The map from a workload's link to the chain of its sources."""
-
-
-class SpoofChanges(NamedTuple):
-    chains: ChainChanges
-    map: MapChanges
 
 
 class SpoofTable:
@@ -41,8 +35,8 @@ class SpoofTable:
         """Whether no interface has such sources."""
         return not self._chain_of
 
-    def flush(self, changed: Mapping[str, tuple[Network, ...]]) -> SpoofChanges:
-        """What becomes of the map and its chains if these interfaces have these sources from now on."""
+    def flush(self, changed: Mapping[str, tuple[Network, ...]]) -> tuple[Flush, Flush]:
+        """What becomes of the chains, and of the map that leads to them, if these interfaces have these sources from now on."""
         existed, entries, removed = not self.is_empty, [], []
         for ifname, sources in sorted(changed.items()):
             before, now = self._chain_of.get(ifname), self._chain(sources) if sources else None
@@ -62,7 +56,7 @@ class SpoofTable:
             del self._users[name]
             self._chains.remove(name)
         change = MapDelta(SPOOFERS, tuple(entries), tuple(removed))
-        return SpoofChanges(self._chains.flush(), map_changes(change, existed=existed, exists=not self.is_empty))
+        return self._chains.flush(), map_changes(change, existed=existed, exists=not self.is_empty)
 
     @staticmethod
     def _chain(sources: tuple[Network, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The hosts' own tunnels, which no host endpoint's policy has to allow.
+"""The hosts' own tunnels, which no host endpoint's policy has to allow, and no workload may speak.
 
 While a pool of the cluster needs encapsulation, hosts send each other packets whose contents are judged by themselves: where they
 go in and where they come out. So the tunnel's packets pass a host endpoint, from and to the addresses of the cluster's hosts:
@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from tortie.calc.hoststate import Encapsulation, HostRemove, HostUpdate
-from tortie.net import UDP, Address, Family, Protocol
+from tortie.net import IPIP, UDP, Address, Family
 from tortie.ruleset.options import Options
 from tortie.ruleset.values import (
     Accept,
+    Drop,
+    Flush,
     Match,
     PortsMatch,
     ProtocolMatch,
@@ -37,29 +39,32 @@ from tortie.ruleset.values import (
 HOSTS = {Family.V4: "hosts4", Family.V6: "hosts6"}
 """The sets of all hosts' addresses."""
 
-_IPIP = Protocol(4)
 NO_TUNNELS = Encapsulation()
 
 TunnelDelta: TypeAlias = HostUpdate | HostRemove | Encapsulation
 
 
-class TunnelChanges(NamedTuple):
-    """What a flush does to the sets of hosts."""
-
-    created: tuple[SetCreate, ...]
-    changed: tuple[SetDelta, ...]
-    deleted: tuple[SetDelete, ...]
-
-
 def tunnel_rules(side: Side, used: Encapsulation, options: Options) -> Iterator[Rule]:
     """What passes between hosts; *side* is where the other host's address stands."""
-    vxlan = ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (Range(options.vxlan_port, options.vxlan_port),))
+    vxlan = _vxlan(options)
     if used.ipip:
-        yield _between(side, Family.V4, "IPIP between hosts", ProtocolMatch(_IPIP))
+        yield _between(side, Family.V4, "IPIP between hosts", ProtocolMatch(IPIP))
     if used.vxlan:
         yield _between(side, Family.V4, "VXLAN between hosts", *vxlan)
     if used.vxlan_v6:
         yield _between(side, Family.V6, "VXLAN between hosts", *vxlan)
+
+
+def no_tunnel_rules(options: Options) -> Iterator[Rule]:
+    """A workload must not speak the hosts' tunnel protocols: what comes out of a tunnel is believed."""
+    if not options.allow_vxlan_from_workloads:
+        yield Rule(_vxlan(options), (Drop(),), "VXLAN from a workload")
+    if not options.allow_ipip_from_workloads:
+        yield Rule((ProtocolMatch(IPIP),), (Drop(),), "IPIP from a workload")
+
+
+def _vxlan(options: Options) -> tuple[Match, ...]:
+    return ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (Range(options.vxlan_port, options.vxlan_port),))
 
 
 def _between(side: Side, family: Family, comment: str, *matches: Match) -> Rule:
@@ -95,15 +100,15 @@ class TunnelTable:
         """All that has been told."""
         return chain(self._hosts.values(), (self._encapsulation,))
 
-    def flush(self, used: Encapsulation) -> TunnelChanges:
+    def flush(self, used: Encapsulation) -> Flush:
         """What becomes of the sets if *used* is what rules are made of from now on."""
         families = _families(used)
         if not self._is_dirty and families == self._members.keys():
-            return TunnelChanges((), (), ())
+            return Flush()
         self._is_dirty = False
         before, self._members = self._members, {family: self._addresses(family) for family in families}
         now = self._members
-        return TunnelChanges(
+        return Flush(
             tuple(SetCreate(_declaration(f), now[f]) for f in sorted(now.keys() - before.keys())),
             tuple(
                 SetDelta(HOSTS[f], now[f] - before[f], before[f] - now[f])

@@ -302,14 +302,6 @@ TUPLE_FIELDS = {
     SetType.ICMP_TYPE: (TupleField.ICMP_TYPE,),
 }
 """The parts of the elements of each type of tuples."""
-FIELD_OF_PART = {
-    KeyPart.SOURCE: TupleField.ADDRESS,
-    KeyPart.DESTINATION: TupleField.ADDRESS,
-    KeyPart.PROTOCOL: TupleField.PROTOCOL,
-    KeyPart.SOURCE_PORT: TupleField.PORT,
-    KeyPart.DESTINATION_PORT: TupleField.PORT,
-    KeyPart.ICMP_TYPE: TupleField.ICMP_TYPE,
-}
 
 
 def families_of(set_type: SetType) -> tuple[Family | None, ...]:
@@ -408,17 +400,17 @@ RulesetDelta: TypeAlias = (
 
 
 class Flush(NamedTuple):
-    """One flush in the three steps that keep every packet in flight on whole chains (DESIGN, Contracts).
+    """One flush, or a part's share of it, in the three steps that keep every packet in flight on whole chains (DESIGN, Contracts).
 
     A batch is not atomic for a packet that is on its way: rules follow the generation the hook began with, set look-ups read
     it again. So what is new exists before anything points at it, and what is old goes when nothing does.
     """
 
-    create: tuple[RulesetDelta, ...]
+    create: tuple[RulesetDelta, ...] = ()
     """New sets, with their members, and new chains."""
-    switch: tuple[RulesetDelta, ...]
+    switch: tuple[RulesetDelta, ...] = ()
     """What changes verdicts: chains replaced, map entries set, members of sets in use (up to a bound: ADR 14). One batch."""
-    delete: tuple[RulesetDelta, ...]
+    delete: tuple[RulesetDelta, ...] = ()
     """What nothing refers to any more."""
 
 

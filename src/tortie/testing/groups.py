@@ -21,7 +21,7 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action, Direction
 from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Family, Protocol
-from tortie.ruleset.group import GroupFlush, GroupStage
+from tortie.ruleset.group import GroupStage
 from tortie.ruleset.interpreter import Outcome, Packet, Path, walk
 from tortie.ruleset.marks import has_bit
 from tortie.ruleset.options import Options
@@ -78,6 +78,23 @@ class GroupState(NamedTuple):
         return Fate(None, is_logged)
 
 
+def tell(sets: SetTable, delta: IPSetDelta | IPSetUpdate) -> None:
+    """Take in a change of a set, and pass it on to the groups that look at it."""
+    change = sets.update(delta)
+    for group in sets.listeners(delta.id):
+        group.members_changed(change)
+
+
+def with_sets(flush: Flush, sets: SetTable) -> Flush:
+    """A group's flush with the kernel sets that its rules look up."""
+    changes = sets.flush()
+    return Flush(
+        create=(*changes.created, *flush.create),
+        switch=(*changes.hashes, *changes.intervals, *flush.switch),
+        delete=(*flush.delete, *changes.deleted),
+    )
+
+
 class GroupHost:
     """A group with the ruleset that its flushes make, behind a base chain that tells how it ended."""
 
@@ -96,35 +113,21 @@ class GroupHost:
         for set_id in state.sets:
             before, now = self.state.sets.get(set_id), state.sets[set_id]
             if before is None:
-                self._tell(IPSetUpdate(id=set_id, members=now))
+                tell(self.sets, IPSetUpdate(id=set_id, members=now))
             elif before != now:
-                self._tell(IPSetDelta(id=set_id, added=now - before, removed=before - now))
+                tell(self.sets, IPSetDelta(id=set_id, added=now - before, removed=before - now))
         self.group.place(tuple(state.policies))
         for policy_id, rules in state.policies.items():
             if rules != self.state.policies.get(policy_id):
                 self.group.set_rules(policy_id, rules)
         self.state = state
 
-    def _tell(self, delta: IPSetDelta | IPSetUpdate) -> None:
-        effective = self.sets.update(delta)
-        for listener in self.sets.listeners(delta.id):
-            listener.members_changed(effective)
-
     def steps(self) -> Flush:
         """What leads to what it is to be, with the sets that its rules look up."""
-        flush = self.group.flush()
-        return self._with_sets(flush)
+        return with_sets(self.group.flush(), self.sets)
 
     def close(self) -> Flush:
-        return self._with_sets(self.group.close())
-
-    def _with_sets(self, flush: GroupFlush) -> Flush:
-        sets = self.sets.flush()
-        return Flush(
-            create=(*sets.created, *flush.create),
-            switch=(*sets.hashes, *sets.intervals, *flush.switch),
-            delete=(*flush.delete, *sets.deleted),
-        )
+        return with_sets(self.group.close(), self.sets)
 
     def flush(self, state: GroupState | None = None) -> Flush:
         if state is not None:

@@ -14,7 +14,7 @@ import msgspec
 from tortie.calc import HostState
 from tortie.calc.hoststate import HostHostEndpoint, HostRule, HostWorkloadEndpoint, PolicyId, TierPolicies
 from tortie.model.policy import Action
-from tortie.net import ICMPV6, UDP, Address, Protocol
+from tortie.net import ICMPV6, IPIP, UDP, Address
 from tortie.ruleset import EndpointToHostAction, Options, Packet
 from tortie.ruleset.options import Failsafe
 from tortie.ruleset.values import CtState
@@ -225,7 +225,7 @@ class _Host(NamedTuple):
         return _is_failsafe(self.options.failsafes_in, packet, packet.destination_port, packet.source)
 
     def is_tunnelled(self, packet: Packet) -> bool:
-        ipip = packet.protocol == Protocol(4) and not self.options.allow_ipip_from_workloads
+        ipip = packet.protocol == IPIP and not self.options.allow_ipip_from_workloads
         is_vxlan = packet.protocol == UDP and packet.destination_port == self.options.vxlan_port
         return ipip or (is_vxlan and not self.options.allow_vxlan_from_workloads)
 

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from tortie.calc.hoststate import AddressPort, HostRule, ICMPMatch, IPSetId, Member, PeerMatch, PortRange
 from tortie.model.policy import Action
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Protocol
+from tortie.net import ICMP, ICMP_OF, ICMPV6, IPIP, SCTP, TCP, UDP, Address, Family, Network, Protocol
 from tortie.ruleset.interpreter import Packet
 from tortie.ruleset.values import CtState
 
@@ -94,8 +94,8 @@ def random_packet(rng: Random, interfaces: Sequence[str]) -> Packet:
     """Between two of the addresses, with ports of which rules speak, and one of which none does."""
     family = rng.choice(tuple(Family))
     addresses = [address for address in ADDRESSES if address.family is family]
-    its_icmp = ICMP if family is Family.V4 else ICMPV6
-    protocol = rng.choice((TCP, TCP, UDP, SCTP, its_icmp, Protocol(47), Protocol(4)))
+    its_icmp = ICMP_OF[family]
+    protocol = rng.choice((TCP, TCP, UDP, SCTP, its_icmp, Protocol(47), IPIP))
     states = (CtState.NEW, CtState.NEW, CtState.NEW, CtState.NEW, CtState.ESTABLISHED, CtState.INVALID)
     return Packet(
         source=rng.choice(addresses),
@@ -119,7 +119,7 @@ def matches(sets: Sets, rule: HostRule, packet: Packet) -> bool:
     """Whether *rule* matches *packet*, by the words of its declaration."""
     family = packet.family
     of_family = {ICMP: Family.V4, ICMPV6: Family.V6}
-    its_icmp = packet.protocol == (ICMP if family is Family.V4 else ICMPV6)
+    its_icmp = packet.protocol == ICMP_OF[family]
     lists = [n for p in (rule.source, rule.destination) for n in (p.nets, p.not_nets) if n]
     return (
         rule.family in (None, family)

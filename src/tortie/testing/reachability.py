@@ -20,7 +20,7 @@ from tortie.analysis.reach.state import Reach
 from tortie.analysis.reach.universe import universe
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.meta import Resource
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Address, Family, Network, Protocol
+from tortie.net import ICMP, ICMPV6, IPIP, SCTP, TCP, UDP, UDPLITE, Address, Family, Network, Protocol
 from tortie.testing.clusters import RandomCluster, random_cluster
 from tortie.testing.tally import Tally
 from tortie.testing.vocabulary import PORT_NUMBERS, chance
@@ -28,7 +28,7 @@ from tortie.verdict import Cluster, Endpoint, EndpointRef, Flow, Verdict
 
 PACKETS = 6
 """Of each pair of ends in each family."""
-_PROTOCOLS = (TCP, TCP, TCP, UDP, UDP, SCTP, ICMP, ICMPV6, Protocol(4), Protocol(47), UDPLITE)
+_PROTOCOLS = (TCP, TCP, TCP, UDP, UDP, SCTP, ICMP, ICMPV6, IPIP, Protocol(47), UDPLITE)
 _PORTS = (*PORT_NUMBERS, *PORT_NUMBERS, 0, 1, 22, 179, 4789, 65535)
 _SOURCE_PORTS = (49152, 49152, 40000, 53, 80)
 _TYPES = (None, 0, 3, 8, 13, 128, 135, 139)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Address, Family, Network, Protocol
+from tortie.net import ICMP_OF, SCTP, TCP, UDP, Address, Family, Network, Protocol
 from tortie.ruleset.values import (
-    FIELD_OF_PART,
     INTERFACE_TYPES,
     TUPLE_FIELDS,
     Accept,
@@ -60,6 +59,16 @@ ports = st.integers(0, 65535)
 protocols = st.integers(0, 255).map(Protocol)
 ifnames = st.from_regex(r"[a-z][a-z0-9.-]{0,14}", fullmatch=True)
 texts = st.text("abcdefghijklmnopqrstuvwxyz0123456789 .:|/-", max_size=40)
+
+_FIELD_OF_PART = {
+    KeyPart.SOURCE: TupleField.ADDRESS,
+    KeyPart.DESTINATION: TupleField.ADDRESS,
+    KeyPart.PROTOCOL: TupleField.PROTOCOL,
+    KeyPart.SOURCE_PORT: TupleField.PORT,
+    KeyPart.DESTINATION_PORT: TupleField.PORT,
+    KeyPart.ICMP_TYPE: TupleField.ICMP_TYPE,
+}
+"""What each part of a packet that a key has is."""
 
 
 def addresses(family: Family) -> st.SearchStrategy[Address]:
@@ -119,7 +128,7 @@ def matches(draw: st.DrawFn, sets: Sequence[SetDeclaration]) -> tuple[Match, ...
             return protocol, PortsMatch(side, draw(port_ranges()), negate)
         case "icmp":
             code = draw(st.none() | st.integers(0, 255))
-            protocol = ProtocolMatch(ICMP if family is Family.V4 else ICMPV6)
+            protocol = ProtocolMatch(ICMP_OF[family])
             return protocol, ICMPTypeMatch(family, draw(st.integers(0, 255)), code, negate)
         case _:
             return draw(look_ups(draw(st.sampled_from(sets))))
@@ -135,11 +144,12 @@ def look_ups(draw: st.DrawFn, declared: SetDeclaration) -> tuple[Match, ...]:
         assert declared.family is not None
         return (SetMatch(draw(sides), declared.family, declared.name, negate),)
     fields = TUPLE_FIELDS[declared.type]
-    parts = (st.sampled_from([part for part, of in FIELD_OF_PART.items() if of is field]) for field in fields)
+    parts = (st.sampled_from([part for part, of in _FIELD_OF_PART.items() if of is field]) for field in fields)
     match = TupleMatch(tuple(draw(part) for part in parts), declared.family, declared.name, negate)
     if KeyPart.ICMP_TYPE not in match.key:
         return (match,)
-    return ProtocolMatch(ICMP if declared.family is Family.V4 else ICMPV6), match
+    assert declared.family is not None, "an ICMP type is of one family"
+    return ProtocolMatch(ICMP_OF[declared.family]), match
 
 
 @st.composite

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -42,14 +42,7 @@ class Host:
         self.routed: list[ResourceUpdate | BlockUpdate] = []
         self.calculation = Calculation(HOST)
         self.intake = Intake(self.calculation, self.routed.append)
-        self._revisions = self._count()
-
-    @staticmethod
-    def _count() -> Iterator[int]:
-        revision = 0
-        while True:
-            revision += 1
-            yield revision
+        self._revisions = itertools.count(1)
 
     def put(self, key: str, value: bytes | None) -> None:
         self.intake.take([Update(key, value, next(self._revisions))])

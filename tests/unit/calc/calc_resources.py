@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tortie.calc import Calculation, HostState, apply
-from tortie.calc.hoststate import HostStateDelta
+from tortie.calc.hoststate import HostStateDelta, TierPolicies
 from tortie.model import codec, kinds
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint, WorkloadEndpointPort, WorkloadEndpointSpec
 from tortie.model.kinds import Kind, ResourceKey, kind_of
 from tortie.model.meta import HostName, ObjectMeta, Resource
-from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy, Profile, ProfileSpec, Tier, TierSpec
+from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy, Profile, Tier, TierSpec
 from tortie.model.updates import ResourceUpdate
 from tortie.net import Network, Protocol
 
@@ -42,29 +42,27 @@ def endpoint(
     return WorkloadEndpoint(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels), spec=spec)
 
 
+def resource(
+    kind: Kind, name: str, namespace: str = "", labels: Mapping[str, str] = {}, created: str = "", **content: object
+) -> Any:
+    """One of any kind; *content* beside its metadata, in the spelling of YAML."""
+    metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    if created:
+        metadata["creationTimestamp"] = created
+    return codec.from_document(
+        {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, **content}, kind.struct
+    )
+
+
 def policy(name: str, namespace: str = "ns", **spec: object) -> NetworkPolicy:
     """A NetworkPolicy; *spec* in the spelling of YAML."""
-    return codec.from_document(
-        {
-            "apiVersion": "projectcalico.org/v3",
-            "kind": "NetworkPolicy",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": spec,
-        },
-        NetworkPolicy,
-    )
+    found: NetworkPolicy = resource(kinds.NETWORK_POLICY, name, namespace, spec=spec)
+    return found
 
 
 def global_policy(name: str, **spec: object) -> GlobalNetworkPolicy:
-    return codec.from_document(
-        {
-            "apiVersion": "projectcalico.org/v3",
-            "kind": "GlobalNetworkPolicy",
-            "metadata": {"name": name},
-            "spec": spec,
-        },
-        GlobalNetworkPolicy,
-    )
+    found: GlobalNetworkPolicy = resource(kinds.GLOBAL_NETWORK_POLICY, name, spec=spec)
+    return found
 
 
 def tier(name: str, order: float | None = None, default_action: str = "Deny") -> Tier:
@@ -75,21 +73,34 @@ def tier(name: str, order: float | None = None, default_action: str = "Deny") ->
 
 
 def profile(name: str, labels: Mapping[str, str] = {}, **spec: object) -> Profile:
-    rules = codec.from_document(
-        {"apiVersion": "projectcalico.org/v3", "kind": "Profile", "metadata": {"name": name}, "spec": spec}, Profile
-    ).spec
-    return Profile(
-        metadata=ObjectMeta(name=name),
-        spec=ProfileSpec(ingress=rules.ingress, egress=rules.egress, labels_to_apply=labels),
-    )
+    found: Profile = resource(kinds.PROFILE, name, spec={"labelsToApply": dict(labels), **spec})
+    return found
 
 
-def resource(kind: Kind, name: str, namespace: str = "", labels: Mapping[str, str] = {}, **content: object) -> Any:
-    """One of any kind; *content* beside its metadata, in the spelling of YAML."""
-    metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
-    return codec.from_document(
-        {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, **content}, kind.struct
+def network_set(name: str, *nets: str, namespace: str = "ns", labels: Mapping[str, str] = {}) -> Resource:
+    found: Resource = resource(kinds.NETWORK_SET, name, namespace, labels, spec={"nets": list(nets)})
+    return found
+
+
+def endpoint_slice(
+    name: str,
+    *addresses: str,
+    service: str = "db",
+    namespace: str = "shop",
+    ready: bool = True,
+    **ports: tuple[str, int | None],
+) -> Resource:
+    """A slice of *service*; *ports* are protocol and number by name."""
+    found: Resource = resource(
+        kinds.ENDPOINT_SLICE,
+        name,
+        namespace,
+        {"kubernetes.io/service-name": service},
+        addressType="IPv4",
+        endpoints=[{"addresses": [address], "conditions": {"ready": ready}} for address in addresses],
+        ports=[{"name": n, "port": port, "protocol": protocol} for n, (protocol, port) in ports.items()],
     )
+    return found
 
 
 def host_endpoint(
@@ -103,6 +114,11 @@ def host_endpoint(
     spec = {"node": node, "interfaceName": interface, "expectedIPs": list(addresses), **spec}
     found: HostEndpoint = resource(kinds.HOST_ENDPOINT, name, labels=labels, spec=spec)
     return found
+
+
+def names(tiers: Iterable[TierPolicies]) -> list[str]:
+    """Of the ingress policies of *tiers*, in order."""
+    return [policy_id.name for found in tiers for policy_id in found.ingress]
 
 
 class Host:

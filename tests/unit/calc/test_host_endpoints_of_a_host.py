@@ -1,7 +1,7 @@
 """Host endpoints: which policies govern them in which stage, and what they are to rules."""
 
 import pytest
-from calc_resources import Host, endpoint, global_policy, host_endpoint, policy, profile, tier
+from calc_resources import Host, endpoint, global_policy, host_endpoint, names, policy, profile, tier
 
 from tortie.calc.hoststate import AddressPort, EndpointId, HostHostEndpoint
 from tortie.calc.profiles import MISSING_PROFILE
@@ -21,10 +21,6 @@ def governed(*resources) -> HostHostEndpoint:
     """The host endpoint of a host with one."""
     host = Host(host_endpoint("h", "192.0.2.1"), *resources)
     return host.state.host_endpoints[EndpointId("", "h")]
-
-
-def names(tiers) -> list[str]:
-    return [policy_id.name for found in tiers for policy_id in found.ingress]
 
 
 def test_each_use_of_policy_has_its_own_tiers():

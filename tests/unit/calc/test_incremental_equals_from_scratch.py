@@ -3,7 +3,20 @@
 from random import Random
 
 import pytest
-from calc_resources import HOST, Host, endpoint, global_policy, host_endpoint, key_of, policy, profile, resource, tier
+from calc_resources import (
+    HOST,
+    Host,
+    endpoint,
+    endpoint_slice,
+    global_policy,
+    host_endpoint,
+    key_of,
+    network_set,
+    policy,
+    profile,
+    resource,
+    tier,
+)
 from slow_twin import JUDGED, SlowTwin
 
 from tortie.calc import Calculation, HostState, apply
@@ -98,19 +111,8 @@ USES = {
     "untracked": global_policy("u", doNotTrack=True, applyOnForward=True, egress=[FROM_A]),
     "pre-DNAT": global_policy("d", preDNAT=True, applyOnForward=True, ingress=[FROM_A], types=["Ingress"]),
 }
-SERVICE = {"action": "Allow", "destination": {"services": {"name": "db", "namespace": "ns"}}}
+SERVICE = {"action": "Allow", "destination": {"services": {"name": "db", "namespace": "shop"}}}
 TO_SERVICE = policy("to-service", types=["Egress"], egress=[SERVICE])
-
-
-def network_set(*nets: str) -> Resource:
-    return resource(kinds.NETWORK_SET, "s", "ns", {"a": ""}, spec={"nets": list(nets)})
-
-
-def endpoint_slice(*addresses: str, port: int = 80) -> Resource:
-    ports = [{"name": "p", "port": port}]
-    endpoints = [{"addresses": [address]} for address in addresses]
-    labels = {"kubernetes.io/service-name": "db"}
-    return resource(kinds.ENDPOINT_SLICE, "e", "ns", labels, addressType="IPv4", endpoints=endpoints, ports=ports)
 
 
 SEQUENCE = {
@@ -143,13 +145,15 @@ SEQUENCE = {
         host_endpoint("w", "10.0.0.1", interface="", labels={"a": "2"}, profiles=["two"]), *USES.values()
     ),
     "a set has the endpoint's address": state_of(
-        LOCAL, network_set("0.0.0.0/0", "10.0.0.1"), policy("q", ingress=[FROM_A])
+        LOCAL, network_set("s", "0.0.0.0/0", "10.0.0.1", labels={"a": ""}), policy("q", ingress=[FROM_A])
     ),
     "the set has it alone": state_of(
-        endpoint("w", "10.0.0.7", labels={"b": ""}), network_set("10.0.0.1", "::/0"), policy("q", ingress=[FROM_A])
+        endpoint("w", "10.0.0.7", labels={"b": ""}),
+        network_set("s", "10.0.0.1", "::/0", labels={"a": ""}),
+        policy("q", ingress=[FROM_A]),
     ),
-    "a service": state_of(LOCAL, TO_SERVICE, endpoint_slice("10.0.0.1", "10.0.0.2")),
-    "the service elsewhere": state_of(LOCAL, TO_SERVICE, endpoint_slice("10.0.0.2", port=81)),
+    "a service": state_of(LOCAL, TO_SERVICE, endpoint_slice("e", "10.0.0.1", "10.0.0.2", p=("TCP", 80))),
+    "the service elsewhere": state_of(LOCAL, TO_SERVICE, endpoint_slice("e", "10.0.0.2", p=("TCP", 81))),
     "a staged policy beside its like": state_of(
         LOCAL,
         policy("q", ingress=[TO_A]),

@@ -6,30 +6,26 @@ import hashlib
 from typing import Any
 
 import pytest
+from calc_resources import resource
 
 from tortie.calc.hoststate import Encapsulation, InterfaceAddress, PoolType, TunnelType, Vtep, VtepUpdate
 from tortie.calc.nodes import host_update, interface_address, view
 from tortie.calc.pools import encapsulation_of, pool_update, routing_of
 from tortie.calc.vteps import vtep_update
-from tortie.model.codec import from_document
+from tortie.model import kinds
 from tortie.model.ipam import IPPool
 from tortie.model.topology import Node
 from tortie.net import MAC, Address, Family
 
 
 def a_node(**spec: Any) -> Node:
-    document = {"apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": "n1"}, "spec": spec}
-    return from_document(document, Node)
+    found: Node = resource(kinds.NODE, "n1", spec=spec)
+    return found
 
 
 def a_pool(cidr: str = "10.0.0.0/16", **spec: Any) -> IPPool:
-    document = {
-        "apiVersion": "projectcalico.org/v3",
-        "kind": "IPPool",
-        "metadata": {"name": "p"},
-        "spec": {"cidr": cidr, **spec},
-    }
-    return from_document(document, IPPool)
+    found: IPPool = resource(kinds.IP_POOL, "p", spec={"cidr": cidr, **spec})
+    return found
 
 
 def test_a_node_is_reached_at_its_address_in_bgp() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from calc_resources import Host, endpoint, global_policy, policy, profile, resource
+from calc_resources import Host, endpoint, endpoint_slice, global_policy, network_set, policy, profile, resource
 
 from tortie.calc.hoststate import AddressPort, IPSetDelta, IPSetRemove, IPSetUpdate, Member
 from tortie.model import kinds
@@ -23,10 +23,6 @@ def members(*resources, **peer) -> frozenset[Member]:
     host = Host(WORKLOAD, policy("p", ingress=[rule]), *resources)
     (found,) = host.state.ip_sets.values()
     return found
-
-
-def network_set(name: str, *nets: str, namespace: str = "ns", labels: Mapping[str, str] = {}):
-    return resource(kinds.NETWORK_SET, name, namespace, labels, spec={"nets": list(nets)})
 
 
 def global_set(name: str, *nets: str, labels: Mapping[str, str] = {}):
@@ -80,24 +76,15 @@ TO_SERVICE = policy("out", egress=[{"action": "Allow", "destination": {"services
 FROM_SERVICE = policy("in", ingress=[{"action": "Allow", "source": {"services": SERVICE}}], types=["Ingress"])
 
 
-def slice_(name: str, *addresses: str, service: str = "db", namespace: str = "shop", ready: bool = True, **ports):
-    return resource(
-        kinds.ENDPOINT_SLICE,
-        name,
-        namespace,
-        {"kubernetes.io/service-name": service},
-        addressType="IPv4",
-        endpoints=[{"addresses": [address], "conditions": {"ready": ready}} for address in addresses],
-        ports=[{"name": n, "port": port, "protocol": protocol} for n, (protocol, port) in ports.items()],
-    )
-
-
 def at(address: str, protocol, port: int) -> AddressPort:
     return AddressPort(Address.parse(address), protocol, port)
 
 
 def test_an_egress_rule_finds_a_services_addresses_with_its_ports():
-    slices = (slice_("one", "10.1.0.1", a=("TCP", 80), b=("UDP", 53)), slice_("two", "10.1.0.2", c=("SCTP", 9)))
+    slices = (
+        endpoint_slice("one", "10.1.0.1", a=("TCP", 80), b=("UDP", 53)),
+        endpoint_slice("two", "10.1.0.2", c=("SCTP", 9)),
+    )
     host = Host(WORKLOAD, TO_SERVICE, *slices)
     assert host.state.ip_sets == {
         PORTS_ID: {at("10.1.0.1", TCP, 80), at("10.1.0.1", UDP, 53), at("10.1.0.2", SCTP, 9)},
@@ -105,7 +92,9 @@ def test_an_egress_rule_finds_a_services_addresses_with_its_ports():
 
 
 def test_an_ingress_rule_finds_a_services_addresses_alone():
-    host = Host(WORKLOAD, FROM_SERVICE, slice_("one", "10.1.0.1", a=("TCP", 80)), slice_("two", "10.1.0.2"))
+    host = Host(
+        WORKLOAD, FROM_SERVICE, endpoint_slice("one", "10.1.0.1", a=("TCP", 80)), endpoint_slice("two", "10.1.0.2")
+    )
     assert host.state.ip_sets == {ADDRESSES_ID: nets("10.1.0.1", "10.1.0.2")}
 
 
@@ -113,11 +102,11 @@ def test_an_ingress_rule_finds_a_services_addresses_alone():
     "slices",
     [
         (),
-        (slice_("one", "10.1.0.1", service="other", a=("TCP", 80)),),
-        (slice_("one", "10.1.0.1", namespace="other", a=("TCP", 80)),),
-        (slice_("one", "10.1.0.1"),),
-        (slice_("one", "10.1.0.1", a=("TCP", None)),),
-        (slice_("one", "db.example.org", a=("TCP", 80)),),
+        (endpoint_slice("one", "10.1.0.1", service="other", a=("TCP", 80)),),
+        (endpoint_slice("one", "10.1.0.1", namespace="other", a=("TCP", 80)),),
+        (endpoint_slice("one", "10.1.0.1"),),
+        (endpoint_slice("one", "10.1.0.1", a=("TCP", None)),),
+        (endpoint_slice("one", "db.example.org", a=("TCP", 80)),),
     ],
     ids=["no slice", "another service's", "another namespace's", "no port", "a port without number", "a name"],
 )
@@ -126,22 +115,22 @@ def test_a_service_without_addresses_and_ports_has_no_members(slices):
 
 
 def test_endpoints_that_are_not_ready_count():
-    host = Host(WORKLOAD, FROM_SERVICE, slice_("one", "10.1.0.1", ready=False))
+    host = Host(WORKLOAD, FROM_SERVICE, endpoint_slice("one", "10.1.0.1", ready=False))
     assert host.state.ip_sets == {ADDRESSES_ID: nets("10.1.0.1")}
 
 
 def test_a_services_members_change_by_deltas_and_what_two_slices_bring_stays_until_both_are_gone():
-    one, two = slice_("one", "10.1.0.1", "10.1.0.2"), slice_("two", "10.1.0.1")
+    one, two = endpoint_slice("one", "10.1.0.1", "10.1.0.2"), endpoint_slice("two", "10.1.0.1")
     host = Host(WORKLOAD, FROM_SERVICE, one)
     assert host.put(two) == ()
     assert host.remove(one) == (IPSetDelta(id=ADDRESSES_ID, removed=nets("10.1.0.2")),)
-    assert host.put(slice_("two", "10.1.0.1", service="other")) == (
+    assert host.put(endpoint_slice("two", "10.1.0.1", service="other")) == (
         IPSetDelta(id=ADDRESSES_ID, removed=nets("10.1.0.1")),
     )
 
 
 def test_a_services_sets_come_and_go_with_the_rules_that_name_it():
-    host = Host(WORKLOAD, slice_("one", "10.1.0.1", a=("TCP", 80)))
+    host = Host(WORKLOAD, endpoint_slice("one", "10.1.0.1", a=("TCP", 80)))
     assert not host.state.ip_sets
     assert [type(delta) for delta in host.put(TO_SERVICE, FROM_SERVICE)][:2] == [IPSetUpdate, IPSetUpdate]
     assert [type(delta) for delta in host.remove(TO_SERVICE)][-1:] == [IPSetRemove]

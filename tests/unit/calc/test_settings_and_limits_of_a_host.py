@@ -10,10 +10,8 @@ from tortie.model.qos import QoSControls
 from tortie.net import Network
 
 
-def configuration(name: str, created: str | None = None, **spec):
-    found = resource(kinds.FELIX_CONFIGURATION, name, spec=spec)
-    metadata = msgspec.structs.replace(found.metadata, creation_timestamp=created)
-    return msgspec.structs.replace(found, metadata=metadata)
+def configuration(name: str, created: str = "", **spec):
+    return resource(kinds.FELIX_CONFIGURATION, name, created=created, spec=spec)
 
 
 def node(**labels):

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from calc_resources import Host, endpoint, global_policy, host_endpoint, key_of, tier
+from calc_resources import Host, endpoint, global_policy, host_endpoint, key_of, names, tier
 
 from tortie.calc.hoststate import EndpointId, PolicyUpdate, TiersUpdate, WorkloadEndpointUpdate
 
@@ -14,10 +14,6 @@ FOR_X, FOR_ALL = (global_policy(name, selector=selector) for name, selector in (
 
 def tiers_of(host: Host) -> dict[str, tuple]:
     return {endpoint_id.name: found.tiers for endpoint_id, found in host.state.workload_endpoints.items()}
-
-
-def names(tiers) -> list[str]:
-    return [policy_id.name for found in tiers for policy_id in found.ingress]
 
 
 def test_endpoints_of_the_same_policies_share_one_value():

@@ -130,6 +130,16 @@ def test_a_pool_that_crosses_subnets_only_asks_whether_the_node_is_in_ours(their
     assert routes(resolver).get("10.0.1.0/29", RouteUpdate(destination=BLOCK, types=frozenset())).same_subnet is near
 
 
+def test_a_block_hears_of_its_pool_however_many_destinations_there_are(resolver: RouteResolver) -> None:
+    small = Network.parse("10.0.1.0/28")
+    resolver.set_pool(small, VXLAN)
+    for number in range(2 * small.size):
+        resolver.set_node(HostName(f"n{number}"), node(f"172.16.0.{number}/24"))
+    assert routes(resolver)["10.0.1.0/29"].pool is PoolType.VXLAN
+    resolver.set_pool(small, VXLAN._replace(type=PoolType.IPIP))
+    assert routes(resolver)["10.0.1.0/29"].pool is PoolType.IPIP
+
+
 def test_what_is_gone_is_removed_and_nothing_is_sent_twice(resolver: RouteResolver) -> None:
     assert set(routes(resolver)) == {"10.0.0.0/16", "10.0.1.0/29", "192.168.0.2/32"}
     assert resolver.flush() == ([], [])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +29,13 @@ def test_a_request_is_incomplete_until_its_last_byte() -> None:
 
 @pytest.mark.parametrize(
     "received",
-    [b"hello\r\n\r\n", b"GET /\r\n\r\n", b"GET / SMTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"],
+    [
+        b"hello\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / SMTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n",
+    ],
 )
 def test_what_is_not_http_is_refused(received: bytes) -> None:
     with pytest.raises(HTTPError):
@@ -85,6 +94,40 @@ def test_a_url_in_the_other_family_is_an_error() -> None:
         fetch(lambda _: http.NOT_FOUND, "http://127.0.0.1:{port}/", socket.AF_INET6)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "backend.stars",
+        "http:///status",
+        "http://a:99999/",
+        "http://a:0/",
+        "http://[x]/",
+        "http://a..b/",
+        "http://[::1",
+    ],
+)
+def test_what_is_no_url_is_an_error_of_its_own(url: str) -> None:
+    with pytest.raises(HTTPError):
+        asyncio.run(http.resolve(url, socket.AF_INET))
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 \xb2", b"HTTP/1.1 200 OK\r\nContent-Length: \xb2"], ids=["status", "length"]
+)
+def test_an_answer_with_a_number_that_is_none_is_an_error(head: bytes) -> None:
+    async def run() -> Response:
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(head + b"\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            return await http.get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", socket.AF_INET)
+
+    with pytest.raises(HTTPError):
+        asyncio.run(run())
+
+
 def test_an_answer_without_a_length_is_read_to_its_end() -> None:
     async def run() -> Response:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,18 +146,25 @@ def test_an_answer_without_a_length_is_read_to_its_end() -> None:
     assert asyncio.run(run()).body == b"first second"
 
 
+@asynccontextmanager
+async def streaming() -> AsyncIterator[tuple[Any, asyncio.Queue[http.Send], asyncio.Event]]:
+    """A server whose every answer is a stream: its address, how to send to each reader that has come, and whether one has left."""
+    senders: asyncio.Queue[http.Send] = asyncio.Queue()
+    closed = asyncio.Event()
+
+    def opened(send: http.Send) -> http.Close:
+        senders.put_nowait(send)
+        return closed.set
+
+    server = await http.serve(lambda _: http.Stream(opened), "127.0.0.1", 0)
+    async with server, asyncio.timeout(10):
+        yield server.sockets[0].getsockname(), senders, closed
+
+
 def test_a_stream_is_sent_as_it_comes_and_closed_when_its_reader_is_gone() -> None:
     async def run() -> tuple[bytes, bytes]:
-        senders: asyncio.Queue[http.Send] = asyncio.Queue()
-        closed = asyncio.Event()
-
-        def opened(send: http.Send) -> http.Close:
-            senders.put_nowait(send)
-            return closed.set
-
-        server = await http.serve(lambda _: http.Stream(opened), "127.0.0.1", 0)
-        async with server, asyncio.timeout(10):
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with streaming() as (address, senders, closed):
+            reader, writer = await asyncio.open_connection(*address)
             writer.write(b"GET /events HTTP/1.1\r\n\r\n")
             send = await senders.get()
             head = await reader.readuntil(b"\r\n\r\n")
@@ -134,16 +184,8 @@ def test_a_stream_is_sent_as_it_comes_and_closed_when_its_reader_is_gone() -> No
 
 def test_a_stream_s_reader_that_takes_nothing_is_let_go() -> None:
     async def run() -> None:
-        senders: asyncio.Queue[http.Send] = asyncio.Queue()
-        closed = asyncio.Event()
-
-        def opened(send: http.Send) -> http.Close:
-            senders.put_nowait(send)
-            return closed.set
-
-        server = await http.serve(lambda _: http.Stream(opened), "127.0.0.1", 0)
-        async with server, asyncio.timeout(10):
-            with socket.create_connection(server.sockets[0].getsockname()) as deaf:
+        async with streaming() as (address, senders, closed):
+            with socket.create_connection(address) as deaf:
                 deaf.sendall(b"GET /events HTTP/1.1\r\n\r\n")
                 send = await senders.get()
                 while not closed.is_set():

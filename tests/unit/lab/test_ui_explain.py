@@ -11,7 +11,7 @@ from tortie.datastore.sqlite import SQLiteStore
 from tortie.lab.stars import STARS
 from tortie.lab.ui_explain import explain
 from tortie.model.codec import encode_document, to_document
-from tortie.model.kinds import ResourceKey, kind_of
+from tortie.model.kinds import key_of
 from tortie.testing.demos import demo_resources
 
 
@@ -20,9 +20,7 @@ def store(tmp_path: Path) -> Iterator[SQLiteStore]:
     """What is stored after the fourth step."""
     with SQLiteStore.open(tmp_path / "store.db") as opened:
         for resource in demo_resources(STARS, 4):
-            metadata = resource.metadata
-            key = ResourceKey(kind_of(resource), metadata.namespace, metadata.name)
-            opened.apply(key.path, encode_document(to_document(resource)))
+            opened.apply(key_of(resource).path, encode_document(to_document(resource)))
         yield opened
 
 

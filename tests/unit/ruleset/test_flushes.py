@@ -108,9 +108,8 @@ def test_every_step_gives_old_or_new_verdicts_and_the_end_is_that_of_a_fresh_sta
                     accepted = walk(ruleset, packet).is_accepted
                     either = fate(old, packet, options), fate(new, packet, options)
                     assert accepted in either, f"seed {seed}: {packet}"
-            if (
-                options.compilation is Compilation.LINEAR
-            ):  # runs are equal in meaning: what is in which depends on the way
+            # Runs are equal in meaning: what is in which depends on the way.
+            if options.compilation is Compilation.LINEAR:
                 assert canonical(ruleset) == canonical(from_scratch(new, options)), f"seed {seed}"
             old = new
 

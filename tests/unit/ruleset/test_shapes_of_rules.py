@@ -5,7 +5,8 @@ import pytest
 from tortie.calc.hoststate import AddressPort, HostRule, ICMPMatch, IPSetId, PeerMatch, PortRange
 from tortie.model.policy import Action, Direction
 from tortie.net import ICMP, ICMPV6, TCP, UDP, Address, Family, Network, Protocol
-from tortie.ruleset.runs.shapes import Keys, Limits, Part, Shape, Space, parts_of
+from tortie.ruleset.runs.parts import Keys, Limits, Part, parts_of
+from tortie.ruleset.runs.shapes import Shape, Space
 
 V4, V6 = Family
 S, WIDE, N = IPSetId("s:addresses"), IPSetId("s:networks"), IPSetId("n:ports")

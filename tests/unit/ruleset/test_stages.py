@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
     EndpointId,
     HostProfile,
@@ -170,23 +171,19 @@ RATES = InterfaceLimits(ingress_rate=PacketRate(10, 5), egress_rate=PacketRate(2
 COUNTS = InterfaceLimits(ingress_connections=3, egress_connections=4)
 
 
-class Limited:
+class Limited(RulesetModel):
     """Two workloads, one of them with limits."""
 
     def __init__(self, limits: InterfaceLimits) -> None:
-        self.options = Options(endpoint_to_host_action=EndpointToHostAction.ACCEPT)
-        self.compiler = Compiler(self.options)
-        self.compiler.update(ProfileUpdate(name="p", profile=HostProfile(ingress=ALLOW, egress=ALLOW)))
-        self.ruleset = apply_flush(Ruleset(), initial(self.options))
+        super().__init__()
+        self.begin(Options(endpoint_to_host_action=EndpointToHostAction.ACCEPT))
+        self.take([ProfileUpdate(name="p", profile=HostProfile(ingress=ALLOW, egress=ALLOW))])
         self.set_limits("cali2", InterfaceLimits())
         self.set_limits("cali1", limits)
 
     def set_limits(self, ifname: str, limits: InterfaceLimits) -> Flush:
         endpoint = HostWorkloadEndpoint(ifname=ifname, profiles=("p",), limits=limits)
-        self.compiler.update(WorkloadEndpointUpdate(id=EndpointId("ns", ifname), endpoint=endpoint))
-        flush = self.compiler.flush()
-        self.ruleset = apply_flush(self.ruleset, flush)
-        return flush
+        return self.take([WorkloadEndpointUpdate(id=EndpointId("ns", ifname), endpoint=endpoint)])
 
 
 OVER = {

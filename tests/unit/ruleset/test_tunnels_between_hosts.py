@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
     Encapsulation,
     EndpointId,
@@ -15,10 +16,9 @@ from tortie.calc.hoststate import (
     HostUpdate,
     InterfaceAddress,
 )
-from tortie.net import TCP, UDP, Address, Protocol
-from tortie.ruleset import Compiler, Options, Packet, Ruleset, apply_flush, canonical, initial, walk
+from tortie.net import IPIP, TCP, UDP, Address, Protocol
+from tortie.ruleset import Packet, canonical, walk
 
-IPIP = Protocol(4)
 OWN, PEER, STRANGER = "192.0.2.1", "192.0.2.2", "198.51.100.7"
 OWN_V6, PEER_V6 = "2001:db8::1", "2001:db8::2"
 ID = EndpointId("", "all")
@@ -35,18 +35,15 @@ def host(node: str, ipv4: str, ipv6: str) -> HostUpdate:
 HOSTS = (host("a", OWN, OWN_V6), host("b", PEER, PEER_V6))
 
 
-class Host:
+class Host(RulesetModel):
     """A host whose every interface is closed by a host endpoint without policy."""
 
     def __init__(self, *deltas: HostStateDelta, ifname: str = "*") -> None:
-        self.compiler = Compiler()
-        self.ruleset = apply_flush(Ruleset(), initial(Options()))
+        super().__init__()
         self.tell(HostEndpointUpdate(id=ID, endpoint=HostHostEndpoint(ifname=ifname)), *deltas)
 
     def tell(self, *deltas: HostStateDelta) -> None:
-        for delta in deltas:
-            self.compiler.update(delta)
-        self.ruleset = apply_flush(self.ruleset, self.compiler.flush())
+        self.take(deltas)
 
     def takes(self, source: str, protocol: Protocol, port: int | None = None) -> bool:
         return self._passes(source, OWN_V6 if ":" in source else OWN, protocol, port, in_interface="eth0")
@@ -114,8 +111,6 @@ def test_a_host_without_host_endpoints_pays_nothing_for_it() -> None:
 
 def test_another_compiler_is_told_of_it() -> None:
     first = Host(*HOSTS, Encapsulation(vxlan=True))
-    second = Compiler()
-    for delta in first.compiler.state():
-        second.update(delta)
-    ruleset = apply_flush(apply_flush(Ruleset(), initial(Options())), second.flush())
-    assert canonical(ruleset) == canonical(first.ruleset)
+    second = RulesetModel()
+    second.take(first.compiler.state())
+    assert canonical(second.ruleset) == canonical(first.ruleset)

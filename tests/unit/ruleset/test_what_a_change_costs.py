@@ -2,6 +2,7 @@
 
 import pytest
 
+from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
     EndpointId,
     HostPolicy,
@@ -24,7 +25,7 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action
 from tortie.net import TCP, Address, Network, Protocol
-from tortie.ruleset import Compiler, Options, Ruleset, apply_flush, canonical, initial
+from tortie.ruleset import Options, canonical
 from tortie.ruleset.flushing import split_members
 from tortie.ruleset.group import GroupStage
 from tortie.ruleset.kept import Kept
@@ -47,8 +48,7 @@ from tortie.ruleset.values import (
     SetDelta,
 )
 
-LINEAR = Options(compilation=Compilation.LINEAR)
-PASSED = LINEAR.marks.passed
+PASSED = Options().marks.passed
 SET = IPSetId("s:peers")
 P, Q = PolicyId("NetworkPolicy", "ns", "p"), PolicyId("NetworkPolicy", "ns", "q")
 FROM_SET = HostRule(action=Action.ALLOW, source=PeerMatch(sets=(SET,)))
@@ -73,22 +73,16 @@ def update(policy_id: PolicyId, *rules: HostRule) -> PolicyUpdate:
     return PolicyUpdate(id=policy_id, policy=HostPolicy(tier="default", ingress=rules))
 
 
-class Host:
+class Host(RulesetModel):
     """A compiler with the ruleset that its flushes make."""
 
     def __init__(self, *deltas: HostStateDelta, compilation: Compilation = Compilation.LINEAR) -> None:
-        options = Options(compilation=compilation)
-        self.compiler = Compiler(options)
-        self.ruleset = apply_flush(Ruleset(), initial(options))
+        super().__init__(compilation)
         allow = HostProfile(ingress=(HostRule(action=Action.ALLOW),), egress=(HostRule(action=Action.ALLOW),))
         self.flush(ProfileUpdate(name="kns.ns", profile=allow), *deltas)
 
     def flush(self, *deltas: HostStateDelta) -> Flush:
-        for delta in deltas:
-            self.compiler.update(delta)
-        flush = self.compiler.flush()
-        self.ruleset = apply_flush(self.ruleset, flush)
-        return flush
+        return self.take(deltas)
 
     def class_of(self, ifname: str, map_name: str = "wl-to") -> str:
         return self.ruleset.maps[map_name][ifname]
@@ -408,23 +402,20 @@ def test_tiers_that_several_endpoints_share_are_one_update(host):
 def test_what_an_earlier_run_has_called_something_is_called_so_again(host):
     host.flush(endpoint("cali2"), endpoint("cali1", P, Q))
     host.flush(endpoint("cali3", Q, P), endpoint("cali1", Q, P))  # class and group are called after what they were
-    again = Compiler(LINEAR)
-    again.keep(Kept.of(host.ruleset))
-    for delta in host.compiler.state():
-        again.update(delta)
-    assert apply_flush(apply_flush(Ruleset(), initial(LINEAR)), again.flush()) == host.ruleset
+    again = RulesetModel(Compilation.LINEAR)
+    again.compiler.keep(Kept.of(host.ruleset))
+    again.take(host.compiler.state())
+    assert again.ruleset == host.ruleset
 
 
 def test_names_of_an_earlier_run_that_do_not_fit_are_not_taken(host):
-    again = Compiler(LINEAR)
-    again.keep(
+    again = RulesetModel(Compilation.LINEAR)
+    again.compiler.keep(
         Kept({Place.WORKLOAD_INGRESS: {"cali1": "eo-other", "cali2": "gi-ns/p"}}, frozenset({"gi-x_aaaaaaaaaa"}))
     )
-    for delta in host.compiler.state():
-        again.update(delta)
-    ruleset = apply_flush(apply_flush(Ruleset(), initial(LINEAR)), again.flush())
-    assert canonical(ruleset) == canonical(host.ruleset)
-    assert all(chain.startswith("ei-") for chain in ruleset.maps["wl-to"].values())
+    again.take(host.compiler.state())
+    assert canonical(again.ruleset) == canonical(host.ruleset)
+    assert all(chain.startswith("ei-") for chain in again.ruleset.maps["wl-to"].values())
 
 
 def test_a_policy_that_goes_from_group_to_group_is_not_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from tortie.net import TCP, Address, Family, Network
 from tortie.ruleset.runs import ALWAYS, AUTO
 from tortie.ruleset.runs.keysets import KeySet
 from tortie.ruleset.runs.owners import Owners
-from tortie.ruleset.runs.shapes import Keys, Part, Shape, Space
+from tortie.ruleset.runs.parts import Keys, Part
+from tortie.ruleset.runs.shapes import Shape, Space
 from tortie.ruleset.runs.slots import PolicySlots, Slot
 from tortie.ruleset.runs.steps import key_steps
 from tortie.ruleset.values import ChainDelete, ChainReplace, Flush, SetCreate, SetDelete, SetDelta

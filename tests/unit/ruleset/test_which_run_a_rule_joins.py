@@ -7,8 +7,9 @@ import pytest
 from tortie.calc.hoststate import HostRule, PolicyId
 from tortie.model.policy import Action
 from tortie.ruleset.runs.joins import Joins
+from tortie.ruleset.runs.parts import Part
 from tortie.ruleset.runs.sequence import renumber
-from tortie.ruleset.runs.shapes import RANKS, RESIDUAL_RANK, Part
+from tortie.ruleset.runs.shapes import RANKS, RESIDUAL_RANK
 from tortie.ruleset.runs.slots import NOWHERE, PolicySlots, Slot
 
 CELLS = ((4,), (6,), (4, 6), (4, 17), (6, 6), (4, 6, 80), (4, 6, 443), (4, 17, 53), (6, 6, 80), (4, 1, 8))

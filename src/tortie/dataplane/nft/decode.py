@@ -22,7 +22,6 @@ from tortie.dataplane.nft.encode import (
     ADDRESS_OFFSET,
     CT_BITS,
     FULL_MARK,
-    ICMP_OF_FAMILY,
     ICMP_REGISTERS,
     META_OF_INTERFACE,
     NFPROTO,
@@ -60,7 +59,7 @@ from tortie.dataplane.nft.expressions import (
     Verdict,
     VerdictCode,
 )
-from tortie.net import Address, Family, Network, Protocol
+from tortie.net import ICMP_OF, Address, Family, Network, Protocol
 from tortie.ruleset.values import (
     Accept,
     CtStateMatch,
@@ -94,7 +93,7 @@ _INTERFACES = {key: interface for interface, key in META_OF_INTERFACE.items()}
 _FAMILIES = {data: family for family, data in NFPROTO.items()}
 _SIDE_OF_PORT = {offset: side for side, offset in PORT_OFFSET.items()}
 _SIDE_OF_ADDRESS = {offset: key for key, offset in ADDRESS_OFFSET.items()}
-_ICMP_FAMILIES = {protocol.number: family for family, protocol in ICMP_OF_FAMILY.items()}
+_ICMP_FAMILIES = {protocol.number: family for family, protocol in ICMP_OF.items()}
 _PART_OF_ADDRESS = {SIDE_OF_PART[part]: part for part in (KeyPart.SOURCE, KeyPart.DESTINATION)}
 _PART_OF_PORT = {PORT_OFFSET[SIDE_OF_PART[part]]: part for part in PORT_PARTS}
 _PORT_PROTOCOLS = {protocol.number for protocol in PROTOCOLS_WITH_PORTS}
@@ -318,7 +317,7 @@ class _RuleDecoder:
             key.append(_part_of(loads[-1]))
         if loads != list(load_tuple(key, family)):
             raise _UnrecognisedError(f"{loads}, not side by side")
-        if KeyPart.ICMP_TYPE in key and (family is None or self._protocol != ICMP_OF_FAMILY[family].number):
+        if KeyPart.ICMP_TYPE in key and (family is None or self._protocol != ICMP_OF[family].number):
             raise _UnrecognisedError(f"an ICMP type of protocol {self._protocol}")
         lookup = self._lookup()
         if lookup.set_name in self._sets:

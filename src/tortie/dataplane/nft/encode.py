@@ -46,7 +46,7 @@ from tortie.dataplane.nft.expressions import (
     Verdict,
     VerdictCode,
 )
-from tortie.net import ICMP, ICMPV6, SCTP, TCP, UDP, Family, Network
+from tortie.net import ICMP_OF, SCTP, TCP, UDP, Family, Network
 from tortie.ruleset.values import (
     Accept,
     CtState,
@@ -100,7 +100,6 @@ ADDRESS_OFFSET = {
     (Family.V6, Side.DESTINATION): 24,
 }
 PORT_OFFSET = {Side.SOURCE: 0, Side.DESTINATION: 2}
-ICMP_OF_FAMILY = {Family.V4: ICMP, Family.V6: ICMPV6}
 PROTOCOLS_WITH_PORTS = (TCP, UDP, SCTP)
 SIDE_OF_PART = {
     KeyPart.SOURCE: Side.SOURCE,
@@ -245,7 +244,7 @@ class _RuleEncoder:
                 self._add(load_address(family, side), Lookup(name, negate=negate))
             case TupleMatch(key, family, name, negate):
                 if looks_at_icmp(match) and family is not None:
-                    self._require(match, ICMP_OF_FAMILY[family].number)
+                    self._require(match, ICMP_OF[family].number)
                 self._add(*load_tuple(key, family), Lookup(name, negate=negate))
             case PortsMatch():
                 self._ports(match)
@@ -285,7 +284,7 @@ class _RuleEncoder:
 
     def _icmp(self, match: ICMPTypeMatch) -> None:
         """Type and code are compared as one number; "not both" must be a set, or nft would print "neither"."""
-        self._require(match, ICMP_OF_FAMILY[match.family].number)
+        self._require(match, ICMP_OF[match.family].number)
         transport = PayloadBase.TRANSPORT
         if match.code is None:
             self._add(PayloadLoad(transport, 0, 1), Compare(EQUALITY[match.negate], bytes([match.type])))

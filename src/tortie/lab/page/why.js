@@ -5,31 +5,26 @@ import { html } from "./dom.js";
 // `explanation` is the answer of /explain; `measured` is the connection as drawn, null if nothing is measured there.
 export function drawExplanation(element, from, to, explanation, measured, close) {
   const verdict = explanation.ipv4 ?? explanation.ipv6;
-  const button = html("button", { type: "button", class: "close", "aria-label": "Close the explanation" }, "✕");
-  button.addEventListener("click", close);
-  element.className = `why ${verdict.allowed ? "allowed" : "denied"}`;
-  element.hidden = false;
-  element.replaceChildren(
-    html(
-      "header",
-      {},
-      html("h2", { id: "why-title" }, `${from} → ${to} `, html("strong", {}, verdict.allowed ? "allowed" : "denied")),
-      button,
-    ),
+  const word = verdict.allowed ? "allowed" : "denied";
+  show(element, `why ${word}`, [`${from} → ${to} `, html("strong", {}, word)], close, [
     html("p", { class: "flow" }, `${explanation.source} → ${explanation.destination}, TCP port ${explanation.port}`),
     ...reasons(explanation, verdict),
     ...verdict.decisions.map((decision) => trace(explanation, decision, verdict.allowed || !decision.allowed)),
     ...otherFamily(explanation),
     ...contradiction(explanation, measured),
-  );
+  ]);
 }
 
 export function drawFailure(element, from, to, text, close) {
+  show(element, "why", [`${from} → ${to}`], close, [html("p", {}, text)]);
+}
+
+function show(element, kind, title, close, content) {
   const button = html("button", { type: "button", class: "close", "aria-label": "Close the explanation" }, "✕");
   button.addEventListener("click", close);
-  element.className = "why";
+  element.className = kind;
   element.hidden = false;
-  element.replaceChildren(html("header", {}, html("h2", { id: "why-title" }, `${from} → ${to}`), button), html("p", {}, text));
+  element.replaceChildren(html("header", {}, html("h2", { id: "why-title" }, ...title), button), ...content);
 }
 
 // The names under which the policies that were considered are enforced.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tortie.calc.hoststate import IPSetDelta, IPSetId, Member
-from tortie.ruleset.group import GroupFlush
+from tortie.calc.listing import Listing
 from tortie.ruleset.runs.guards import Guard
 from tortie.ruleset.runs.residual import Context, Layout, Node, lay_out
 from tortie.ruleset.runs.shapes import RANKS
 from tortie.ruleset.runs.slots import Slot
-from tortie.ruleset.values import ChainDelete, ChainReplace, Rule, RulesetDelta, SetCreate, SetDelete, SetDelta
+from tortie.ruleset.values import ChainDelete, ChainReplace, Flush, Rule, RulesetDelta, SetCreate, SetDelete, SetDelta
 
 
 class Blocks:
@@ -23,7 +23,7 @@ class Blocks:
         """The runs to arrange again."""
         self._layouts: dict[int, Layout] = {}
         self._nodes: dict[str, Node] = {}
-        self._followers: dict[IPSetId, set[Guard]] = {}
+        self._followers = Listing[IPSetId, Guard]()
         """The guards that hold each set's members."""
         self._touched: dict[IPSetId, set[Member]] = {}
 
@@ -45,7 +45,7 @@ class Blocks:
         self._stale.update(self._slots)
 
     def members_changed(self, delta: IPSetDelta) -> None:
-        if delta.id in self._followers:
+        if self._followers.of(delta.id):
             self._touched.setdefault(delta.id, set()).update(delta.added, delta.removed)
 
     @property
@@ -57,7 +57,7 @@ class Blocks:
         """What the group's chain has of each run."""
         return {run: layout.rules for run, layout in self._layouts.items()}
 
-    def flush(self, *, is_linear: bool) -> GroupFlush:
+    def flush(self, *, is_linear: bool) -> Flush:
         """What becomes of blocks and guards; *is_linear*: there are none."""
         for run in self._stale:
             slots = sorted(self._slots.get(run, ()), key=lambda slot: slot.order)
@@ -68,7 +68,7 @@ class Blocks:
         new, old = self._replace_nodes() if self._stale else ([], [])
         self._stale.clear()
         guards = self._guard_deltas(new, old)
-        return GroupFlush(tuple(self._creations(new)), tuple(guards), tuple(self._deletions(old)))
+        return Flush(tuple(self._creations(new)), tuple(guards), tuple(self._deletions(old)))
 
     def close(self) -> tuple[RulesetDelta, ...]:
         return tuple(self._deletions(list(self._nodes.values())))
@@ -98,18 +98,14 @@ class Blocks:
     def _guard_deltas(self, new: Sequence[Node], old: Sequence[Node]) -> list[SetDelta]:
         """What becomes of the guards that stay. Old ones follow their sets no more, new ones from now on."""
         for guard in _guards(old):
-            for set_id in guard.set_ids:
-                self._followers[set_id].discard(guard)
-                if not self._followers[set_id]:
-                    del self._followers[set_id]
+            self._followers.discard(guard, guard.set_ids)
         touched: dict[Guard, set[Member]] = {}
         for set_id, members in self._touched.items():
-            for guard in self._followers.get(set_id, ()):
+            for guard in self._followers.of(set_id):
                 touched.setdefault(guard, set()).update(members)
         self._touched.clear()
         for guard in _guards(new):
-            for set_id in guard.set_ids:
-                self._followers.setdefault(set_id, set()).add(guard)
+            self._followers.add(guard, guard.set_ids)
         in_order = sorted(touched, key=lambda guard: guard.declaration.name)
         deltas = [guard.change(touched[guard]) for guard in in_order]
         return [delta for delta in deltas if delta.added or delta.removed]

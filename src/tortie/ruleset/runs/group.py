@@ -1,8 +1,8 @@
 """A group compiled into runs of tuple sets, kept up to date by what changes.
 
-    policies, rules ──► parts (shapes) ──► slots ──► levels (joins) ──┬──► TupleSets: owners of keys, steps
-    members of sets ───────────────────────────────────────────────── ┤
-                                                                      └──► Blocks: residual, guards
+    policies, rules ──► parts ──► slots ──► levels (joins) ──┬──► TupleSets: owners of keys, steps
+    members of sets ─────────────────────────────────────────┤
+                                                             └──► Blocks: residual, guards
 
 A member that comes or goes is some keys of the rules that refer to its set. A rule that changes touches its own keys, and those of
 rules that come to another run because of it.
@@ -16,20 +16,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from tortie.calc.hoststate import HostRule, IPSetDelta, IPSetId, PolicyId
 from tortie.model.policy import Action
 from tortie.net import Family, Network
-from tortie.ruleset.group import GroupFlush, GroupStage, TupleOwners
+from tortie.ruleset.group import GroupStage, TupleOwners
 from tortie.ruleset.grouping import edit
-from tortie.ruleset.names import comment, part_prefix
+from tortie.ruleset.names import part_prefix, rule_comment
 from tortie.ruleset.rules import compile_rule
 from tortie.ruleset.runs.blocks import Blocks
 from tortie.ruleset.runs.cost import AUTO, CostModel
 from tortie.ruleset.runs.joins import Joins, cells_of
 from tortie.ruleset.runs.keysets import Key
+from tortie.ruleset.runs.parts import Keys, Limits, Part, parts_of, peer_of, whole
 from tortie.ruleset.runs.residual import Context
 from tortie.ruleset.runs.sequence import renumber
-from tortie.ruleset.runs.shapes import Keys, Limits, Part, Space, parts_of, peer_of, whole
+from tortie.ruleset.runs.shapes import Space
 from tortie.ruleset.runs.slots import NOWHERE, PolicySlots, Slot
 from tortie.ruleset.runs.tuplesets import TupleSets
-from tortie.ruleset.values import ChainDelete, ChainReplace, Rule, RulesetDelta
+from tortie.ruleset.values import ChainDelete, ChainReplace, Flush, Rule, RulesetDelta
 
 
 class RunsGroup:
@@ -106,7 +107,7 @@ class RunsGroup:
 
     # --- flush ----------------------------------------------------------------------------------------------------------------
 
-    def flush(self) -> GroupFlush:
+    def flush(self) -> Flush:
         if self._must_arrange:
             self._arrange_policies()
         self._choose_compilation()
@@ -118,7 +119,7 @@ class RunsGroup:
         self.can_pass = self._actions[Action.PASS] > 0
         tuples, blocks = self._tuples.flush(), self._blocks.flush(is_linear=self._is_linear)
         created, replaced = self._flush_chain()
-        return GroupFlush(
+        return Flush(
             create=(*tuples.create, *blocks.create, *created),
             switch=(*blocks.switch, *tuples.switch, *replaced),
             delete=(*blocks.delete, *tuples.delete),
@@ -137,14 +138,14 @@ class RunsGroup:
             yield from look_ups.get(run, ())
             yield from residual.get(run, ())
 
-    def close(self) -> GroupFlush:
+    def close(self) -> Flush:
         for set_id in self._slots_of:
             self._stage.sets.unlisten(set_id, self)
         self._stage.sets.refer(self.chain, ())
         for policy in self._policies.values():
             policy.slots.clear()  # which know their policy: nobody has to look for cycles
         chains = () if self._written is None else (ChainDelete(self.chain),)
-        return GroupFlush(delete=(*chains, *self._blocks.close(), *self._tuples.close()))
+        return Flush(delete=(*chains, *self._blocks.close(), *self._tuples.close()))
 
     def owners(self, key: Key, space: Space) -> TupleOwners | None:
         """The set in which a key stands as of the last flush, and whose it is; None: in none of ours."""
@@ -228,7 +229,7 @@ class RunsGroup:
 
     def _add(self, slot: Slot) -> Slot:
         self._actions[slot.action] += 1
-        for set_id in _set_ids(slot.part):
+        for set_id in slot.part.rule.set_ids:
             if set_id not in self._slots_of:
                 self._slots_of[set_id] = set()
                 self._stage.sets.listen(set_id, self)
@@ -243,7 +244,7 @@ class RunsGroup:
             self._leave(slot, slot.level)
             if slot.part.refused is not None:
                 self._refused.discard(slot.part.refused)
-            for set_id in _set_ids(slot.part):
+            for set_id in slot.part.rule.set_ids:
                 self._slots_of[set_id].discard(slot)
                 if not self._slots_of[set_id]:
                     del self._slots_of[set_id]
@@ -277,20 +278,11 @@ class RunsGroup:
             self._blocks.leave(slot, level)
 
     def _compiled(self, slot: Slot) -> tuple[Rule, ...]:
-        policy_id, stage, rule = slot.policy.policy_id, self._stage, slot.part.rule
-        owner = f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
-        text = comment(f"{owner} {stage.direction.lower()} {slot.index}")
+        stage, rule = self._stage, slot.part.rule
+        comment = rule_comment(slot.policy.policy_id, stage.direction, slot.index)
         peer_sets = peer_of(rule, stage.direction).sets if slot.part.only_networks else ()
 
         def name(set_id: IPSetId, family: Family) -> str:
             return (stage.sets.networks_name if set_id in peer_sets else stage.sets.name)(set_id, family)
 
-        return tuple(compile_rule(rule, stage.statements(rule.action), name, stage.options.marks, text))
-
-
-def _set_ids(part: Part) -> set[IPSetId]:
-    return {
-        set_id
-        for peer in (part.rule.source, part.rule.destination)
-        for set_id in (*peer.sets, *peer.not_sets, *peer.port_sets, *peer.not_port_sets)
-    }
+        return tuple(compile_rule(rule, stage.statements(rule.action), name, stage.options.marks, comment))

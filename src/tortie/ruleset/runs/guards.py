@@ -12,7 +12,7 @@ from tortie.calc.hoststate import IPSetId, Member
 from tortie.model.policy import Direction
 from tortie.net import Family, Network
 from tortie.ruleset.rules import maximal
-from tortie.ruleset.runs.shapes import peer_of
+from tortie.ruleset.runs.parts import peer_of
 from tortie.ruleset.runs.slots import Slot
 from tortie.ruleset.sets import SetTable
 from tortie.ruleset.values import Element, SetDeclaration, SetDelta, SetType

@@ -18,13 +18,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from heapq import heappop, heappush
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from tortie.calc.hoststate import HostRule, PortRange
 from tortie.model.policy import Action
-from tortie.net import Address, Family, Protocol
+from tortie.net import ICMP_OF, Address, Family, Protocol
 from tortie.ruleset.rules import rule_families
-from tortie.ruleset.runs.shapes import ICMP_OF, RANKS, Keys, Part, Shape
+from tortie.ruleset.runs.parts import Keys, Part
+from tortie.ruleset.runs.shapes import RANKS, Shape
 from tortie.ruleset.runs.slots import NOWHERE, Cell, Order, Slot
 
 _order = attrgetter("order")
@@ -68,7 +69,7 @@ class Joins:
     def flush(self) -> Iterator[tuple[Slot, int]]:
         """The slots whose level has changed, with what it was."""
         ahead = [(slot.order, slot) for slot in self._due]
-        ahead.sort(key=_first)
+        ahead.sort(key=itemgetter(0))
         while ahead:
             order, slot = heappop(ahead)
             slot.lowest = self._lowest(slot, order, self._due.pop(slot))
@@ -125,10 +126,6 @@ class Joins:
 
 _NARROWEST = 3
 """Parts of a cell that has no parts."""
-
-
-def _first(entry: tuple[Order, Slot]) -> Order:
-    return entry[0]
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------------

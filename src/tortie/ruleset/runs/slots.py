@@ -7,7 +7,8 @@ from typing import TypeAlias
 from tortie.calc.hoststate import HostRule, PolicyId
 from tortie.ruleset.names import short_hash
 from tortie.ruleset.runs.keysets import KeySet
-from tortie.ruleset.runs.shapes import RANKS, RESIDUAL_RANK, Part
+from tortie.ruleset.runs.parts import Part
+from tortie.ruleset.runs.shapes import RANKS, RESIDUAL_RANK
 from tortie.ruleset.values import Rule
 
 Order: TypeAlias = tuple[int, int, int]

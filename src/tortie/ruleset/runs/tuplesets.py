@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from tortie.calc.hoststate import IPSetDelta
 from tortie.model.policy import Action
-from tortie.ruleset.group import GroupFlush, GroupStage, RuleOwner, TupleOwners
+from tortie.ruleset.group import GroupStage, RuleOwner, TupleOwners
 from tortie.ruleset.runs.keysets import Key, KeySet
 from tortie.ruleset.runs.owners import Owners
 from tortie.ruleset.runs.shapes import SET_TYPES, Space, look_up, set_family
 from tortie.ruleset.runs.slots import Slot
 from tortie.ruleset.runs.steps import in_order, key_steps
-from tortie.ruleset.values import Rule, SetCreate, SetDeclaration, SetDelete
+from tortie.ruleset.values import Flush, Rule, SetCreate, SetDeclaration, SetDelete
 
 
 class TupleSets:
@@ -49,14 +49,14 @@ class TupleSets:
         self._owners.add(slot, slot.part.keys.of_members(delta.added))
         self._owners.remove(slot, slot.part.keys.of_members(delta.removed))
 
-    def flush(self) -> GroupFlush:
+    def flush(self) -> Flush:
         """What becomes of the sets; those that go may only go when nothing looks them up any more."""
         self._key_sets = {which: key_set for which, key_set in self._key_sets.items() if key_set.slots}
         before, self._declared = self._declared, set(self._key_sets.values())
         deleted = before - self._declared
         steps = key_steps(self._owners.flush(), self._declared - before, deleted)
         created = (SetCreate(_declaration(key_set), steps.first[key_set]) for key_set in in_order(steps.first))
-        return GroupFlush((*created, *steps.early), steps.switch, (*steps.late, *_deletions(deleted)))
+        return Flush((*created, *steps.early), steps.switch, (*steps.late, *_deletions(deleted)))
 
     def close(self) -> tuple[SetDelete, ...]:
         return tuple(_deletions(self._declared))
