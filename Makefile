@@ -56,7 +56,7 @@ reference: $(DEV)  ## Rewrite docs/reference from the declarations
 	scripts/reference
 
 screenshots: $(DEV)  ## Take the screenshots of docs/screenshots anew
-	$(VENV)/bin/pytest -q tests/lab/test_stars_page.py --update-screenshots
+	$(VENV)/bin/pytest -q tests/lab/test_stars_page.py tests/lab/test_lab_page.py --update-screenshots
 
 install: $(RUN)  ## Only install
 

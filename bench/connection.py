@@ -28,6 +28,7 @@ from typing import NamedTuple
 from tortie.analysis.hostmodel import changes
 from tortie.dataplane.links import Links
 from tortie.dataplane.nft import NftDriver
+from tortie.dataplane.sysctl import PROC_SYS, workload_link_settings
 from tortie.lab.namespaces import enter_own_network, inside_network
 from tortie.lab.packetnetwork import new_network
 from tortie.lab.wiring import set_sysctls
@@ -114,6 +115,8 @@ def connect_workload(links: Links, endpoint: WorkloadEndpoint) -> int:
     ifname, address = endpoint.spec.interface_name, endpoint.spec.ip_networks[0].address
     network = new_network()
     links.create_veth(ifname, peer_name="eth0", peer_namespace_fd=network)
+    for path, value in workload_link_settings(ifname):
+        (PROC_SYS / path).write_text(value)
     links.set_up(ifname)
     links.add_route(ifname, address.network())
     with inside_network(network), Links() as inside:

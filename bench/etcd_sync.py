@@ -2,14 +2,16 @@
 
     python bench/etcd_sync.py [--resources N]
 
-A server of its own is filled with N endpoints as Calico writes them. Ours is a new process with all that it imports, as
-etcdctl is; every figure is the median of rounds in turns. Memory is resident memory, against the raw bytes of keys and values.
+A server of its own is filled with N endpoints as Calico writes them. Ours is a new process, as etcdctl is, that leaves Python's
+collector off until it is in sync, as the agent does; every figure is the median of rounds in turns. CPU is that of the server, too,
+and decides where others use the machine. Memory is resident memory, against the raw bytes of keys and values.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import statistics
 import subprocess
 import sys
@@ -34,7 +36,7 @@ _ENDPOINT = (
 
 _FOLLOWER = """
 import asyncio, gc, sys, time
-started = time.monotonic()
+gc.disable()
 from tortie.datastore.etcd import EtcdStore
 from tortie.datastore.syncer import sync
 from tortie.model.updates import InSync
@@ -46,16 +48,17 @@ def memory(field):
 async def follow():
     with EtcdStore.open(sys.argv[1:2]) as store:
         before = memory("VmRSS:")
+        started = time.monotonic()
         updates = 0
         stream = sync(store, ("/calico/", "/tortie/"))
         async for batch in stream:
             updates += len(batch)
             if isinstance(batch[-1], InSync):
                 break
+        print(time.monotonic() - started, flush=True)
         del batch
-        took = time.monotonic() - started
         gc.collect()
-        print(took, updates - 1, memory("VmHWM:") - before, memory("VmRSS:") - before)
+        print(updates - 1, memory("VmHWM:") - before, memory("VmRSS:") - before)
         await stream.aclose()
 
 asyncio.run(follow())
@@ -84,21 +87,31 @@ def fill(cluster: EtcdCluster, count: int) -> int:
     return raw
 
 
-def etcdctl(cluster: EtcdCluster) -> float:
-    """Seconds to print everything."""
-    started = time.monotonic()
+def cpu_s(cluster: EtcdCluster) -> float:
+    """Of the server, and of all processes that have ended here."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    threads = Path(f"/proc/{cluster.servers[0].pid}/task").glob("*/schedstat")
+    return ended.ru_utime + ended.ru_stime + sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
+def etcdctl(cluster: EtcdCluster) -> tuple[float, float]:
+    """Seconds to print everything, and of CPU."""
+    before, started = cpu_s(cluster), time.monotonic()
     subprocess.run(cluster.ctl_command("get", "--prefix", "/"), check=True, stdout=subprocess.DEVNULL)
-    return time.monotonic() - started
+    return time.monotonic() - started, cpu_s(cluster) - before
 
 
-def ours(cluster: EtcdCluster, count: int) -> tuple[float, float, float, float]:
-    """Seconds of the whole process, seconds until in-sync, bytes grown at most and afterwards."""
-    started = time.monotonic()
+def ours(cluster: EtcdCluster, count: int) -> tuple[float, float, float, float, float]:
+    """Seconds of CPU, from the start of a process until it is in sync, of the syncer alone; bytes grown at most, and afterwards."""
+    before, started = cpu_s(cluster), time.monotonic()
     command = [sys.executable, "-c", _FOLLOWER, cluster.endpoints[0]]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    whole = time.monotonic() - started
-    assert int(printed[1]) == count, f"{printed[1]} updates of {count}"
-    return whole, float(printed[0]), float(printed[2]), float(printed[3])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        synced = float(process.stdout.readline())
+        whole = time.monotonic() - started
+        updates, most, after = map(float, process.stdout.readline().split())
+    assert updates == count, f"{updates:.0f} updates of {count}"
+    return cpu_s(cluster) - before, whole, synced, most, after
 
 
 async def deliveries(cluster: EtcdCluster, count: int) -> tuple[list[float], list[float]]:
@@ -124,7 +137,7 @@ async def deliveries(cluster: EtcdCluster, count: int) -> tuple[list[float], lis
 def show(what: str, ours: Sequence[float], plain: Sequence[float], *, unit: str) -> None:
     """The median of the rounds' ratios, and the medians of the two."""
     ratio = statistics.median(one / other for one, other in zip(ours, plain, strict=True))
-    print(f"{what:44} {ratio:6.2f}   ({statistics.median(ours):.4g} {unit} : {statistics.median(plain):.4g} {unit})")
+    print(f"{what:48} {ratio:6.2f}   ({statistics.median(ours):.4g} {unit} : {statistics.median(plain):.4g} {unit})")
 
 
 def main() -> None:
@@ -133,10 +146,11 @@ def main() -> None:
     count = parser.parse_args().resources
     with tempfile.TemporaryDirectory() as folder, etcd_cluster(Path(folder)) as cluster:
         raw = fill(cluster, count) / 1e6
-        rounds = [(etcdctl(cluster), *ours(cluster, count)) for _ in range(ROUNDS)]
-        printed, whole, synced, most, after = zip(*rounds, strict=True)
-        show("process until in-sync : etcdctl get --prefix", whole, printed, unit="s")
-        show("imports and sync : etcdctl get --prefix", synced, printed, unit="s")
+        rounds = [(*etcdctl(cluster), *ours(cluster, count)) for _ in range(ROUNDS)]
+        printed, its_cpu, our_cpu, whole, synced, most, after = zip(*rounds, strict=True)
+        show("the syncer until in-sync : etcdctl get --prefix", synced, printed, unit="s")
+        show("the same, with Python's start and imports", whole, printed, unit="s")
+        show("CPU of all that, the server's included", our_cpu, its_cpu, unit="s")
         show("memory grown at most : raw bytes", [value / 1e6 for value in most], [raw] * ROUNDS, unit="MB")
         show("memory grown afterwards : raw bytes", [value / 1e6 for value in after], [raw] * ROUNDS, unit="MB")
         writes, events = asyncio.run(deliveries(cluster, 1000))

@@ -36,10 +36,10 @@ class Proxy:
         with self._lock:
             victims, self._open = self._open, set()
         for victim in victims:
+            # its own threads close it: closed here, its number might be a new connection's before they have noticed
             with contextlib.suppress(OSError):
                 victim.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 victim.shutdown(socket.SHUT_RDWR)
-            victim.close()
 
     @contextlib.contextmanager
     def losing_replies(self) -> Iterator[None]:
@@ -79,8 +79,17 @@ class Proxy:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open |= {client, server}
-        for source, sink, gate in ((client, server, None), (server, client, self._replies)):
-            threading.Thread(target=self._pump, args=(source, sink, gate), daemon=True).start()
+        threading.Thread(target=self._relay, args=(client, server), daemon=True).start()
+
+    def _relay(self, client: socket.socket, server: socket.socket) -> None:
+        back = threading.Thread(target=self._pump, args=(server, client, self._replies), daemon=True)
+        back.start()
+        self._pump(client, server, None)
+        back.join()
+        with self._lock:
+            self._open -= {client, server}
+        for end in (client, server):
+            end.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, gate: threading.Event | None) -> None:
         with contextlib.suppress(OSError):
@@ -89,9 +98,6 @@ class Proxy:
                     gate.wait()
                     self.forwarded_bytes += len(data)
                 sink.sendall(data)
-        with self._lock:
-            self._open -= {source, sink}
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            end.close()

@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import re
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
+from documented_roles import give_roles
 from tortie.agent.intake import PREFIXES
 from tortie.datastore.store import Delete, Put, UnauthorizedError
 from tortie.datastore.syncer import Batch, sync
 from tortie.model.updates import InSync, Update
 from tortie.testing.etcd import EtcdCluster, etcd_cluster
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "datastore.md"
 RESOURCES = "/calico/resources/v3/projectcalico.org/"
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdCluster]:
-    """An etcd with the page's users, who have passwords here; the page's commands are run as they stand but for that."""
+    """An etcd with the page's users, who have passwords here."""
     with etcd_cluster(tmp_path_factory.mktemp("roles"), is_tls=True) as cluster:
-        cluster.ctl("user", "add", "root:root")
-        cluster.ctl("user", "grant-role", "root", "root")
         cluster.ctl("put", RESOURCES + "nodes/host2", "{}")
-        script = "set -e\n" + "\n".join(re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL))
-        script = re.sub(r'user add "?(\$host|admin)"? --no-password', r'user add "\1:secret"', script)
-        subprocess.run(["bash", "-c", script], check=True, env=_environment(cluster), capture_output=True)
+        give_roles(cluster, "secret")
         yield cluster
-
-
-def _environment(cluster: EtcdCluster) -> dict[str, str]:
-    tls = cluster.certificates
-    assert tls is not None
-    return {
-        **os.environ, "ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": ",".join(cluster.endpoints), "ETCDCTL_CACERT": str(tls.folder / "ca.pem"),
-        "ETCDCTL_CERT": str(tls.folder / "client.pem"), "ETCDCTL_KEY": str(tls.folder / "client.key"),
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

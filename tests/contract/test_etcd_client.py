@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from tortie.datastore.store import (
     Changes,
     Delete,
     Entry,
+    Page,
     Put,
     PutEvent,
     ReplacedError,
@@ -292,19 +293,74 @@ def test_a_long_listing_shows_one_revision(store: EtcdStore, monkeypatch: pytest
         store.transact([], [Put(f"/long/{number:03}", b"before") for number in range(first, first + 80)])
     revision = store.revision()
 
-    async def walk() -> list[Entry]:
-        entries: list[Entry] = []
+    async def walk() -> list[Page]:
+        pages: list[Page] = []
         async for page in store.pages("/long/"):
-            assert page.revision == revision
-            entries += page.entries
-            store.transact(
-                [], [Put("/long/319", b"after"), Put(f"/long/{len(entries)}~", b"after"), Delete("/long/300")]
-            )
-        return entries
+            pages.append(page)
+            store.transact([], [Put("/long/319", b"after"), Put(f"/long/{len(pages)}~", b"after"), Delete("/long/300")])
+        return pages
 
-    assert tuple(run(walk())) == store.list("/long/", at_revision=revision).entries
+    pages = run(walk())
+    assert {page.revision for page in pages} == {revision}
+    assert entries_in(pages) == store.list("/long/", at_revision=revision).entries
     assert len(store.list("/long/", at_revision=revision).entries) == 320
-    assert len(store.list("/long/").entries) == 319 + 7
+    assert len(store.list("/long/").entries) == 319 + len(pages)
+
+
+def entries_in(pages: Sequence[Page]) -> tuple[Entry, ...]:
+    """The entries of *pages*, which say right after which key the next one begins."""
+    *others, last = pages
+    assert [page.after for page in others] == [page.entries[-1].key for page in others]
+    assert last.after is None
+    return tuple(entry for page in pages for entry in page.entries)
+
+
+SHAPES: Mapping[str, Sequence[str]] = {
+    "evenly spread": [f"/l/ns-{space}/pod-{number}" for space in range(30) for number in range(4)],
+    "nearly all in one place": [*(f"/l/a/{number:03}" for number in range(100)), "/l/b/0", "/l/z"],
+    "each the beginning of the next": ["/l/" + "a" * length for length in range(1, 80)],
+    "nothing after the first page": [f"/l/a{number}" for number in range(7)],
+    "with bytes from end to end": [
+        "/l/" + chr(first) + chr(second) for first in (1, 47, 255) for second in range(1, 30)
+    ],
+}
+
+
+@pytest.mark.parametrize("prefix", ["/l/", "/", ""])
+@pytest.mark.parametrize("keys", SHAPES.values(), ids=SHAPES)
+def test_a_long_listing_is_whole_and_in_order(
+    store: EtcdStore, monkeypatch: pytest.MonkeyPatch, keys: Sequence[str], prefix: str
+) -> None:
+    monkeypatch.setattr(etcd_store, "PAGE", 7)
+    for first in range(0, len(keys), 100):
+        store.transact([], [Put(key, b"") for key in keys[first : first + 100]])
+
+    async def walk() -> list[Page]:
+        return [page async for page in store.pages(prefix)]
+
+    assert [entry.key for entry in entries_in(run(walk()))] == sorted(keys)
+
+
+def test_a_long_listing_survives_lost_connections(
+    cluster: EtcdCluster, store: EtcdStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All connections are cut after each page, with the next ones under way."""
+    monkeypatch.setattr(etcd_store, "PAGE", 7)
+    store.transact([], some_puts(100, b"before"))
+    revision = store.revision()
+
+    async def walk(through: EtcdStore, proxy: Proxy) -> list[Page]:
+        pages: list[Page] = []
+        async for page in through.pages("/many/"):
+            pages.append(page)
+            store.apply("/many/new", b"after")
+            proxy.cut()
+        return pages
+
+    with Proxy(cluster.endpoints[0]) as proxy, cluster.client(endpoints=(proxy.endpoint,)) as through:
+        pages = run(walk(through, proxy))
+    assert len(pages) >= 100 / 7
+    assert entries_in(pages) == store.list("/many/", at_revision=revision).entries
 
 
 def test_a_revision_that_etcd_sends_in_pieces_arrives_whole(store: EtcdStore) -> None:

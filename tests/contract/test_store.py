@@ -448,9 +448,21 @@ def test_a_watch_cannot_start_before_the_oldest_revision(backend: Backend, store
     with pytest.raises(CompactedError) as raised:
         watched(store, "/", first.revision, second.revision)
     assert raised.value.oldest == second.revision
-    (change,) = watched(store, "/", second.revision, second.revision)
-    # what it replaced is part of the history that is no longer kept
-    assert change in [Changes(second.revision, (PutEvent(second, previous),)) for previous in (first, None)]
+    third = store.apply("/a", b"3")
+    (change,) = watched(store, "/", third.revision, third.revision)
+    assert change == Changes(third.revision, (PutEvent(third, second),))
+
+
+def test_a_deletion_at_the_oldest_revision_is_not_passed_over(backend: Backend, store: Store) -> None:
+    """What is kept of the oldest revision is the backend's affair; but a watch from there is whole, or refused."""
+    before = store.apply("/a", b"1")
+    revision = store.transact([], [Delete("/a")])
+    last = store.apply("/b", b"2")
+    backend.compact(revision)
+    deleted = [Changes(revision, (DeleteEvent("/a", previous),)) for previous in (before, None)]
+    with contextlib.suppress(CompactedError):
+        assert watched(store, "/", revision, last.revision)[0] in deleted
+    assert [change.revision for change in watched(store, "/", revision + 1, last.revision)] == [last.revision]
 
 
 def test_a_watch_that_is_left_behind_is_told_so_or_misses_nothing(backend: Backend, store: Store) -> None:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from benches import BENCHES, END, PREFIX, Bench, Writer, Written, events, some_writes, write
+from benches import BENCHES, END, PREFIX, WITHIN_S, Bench, Writer, Written, events, some_writes, write
 
 from tortie.datastore.store import Put, Store
 from tortie.datastore.syncer import Backoff, sync
@@ -83,6 +83,7 @@ def run(coroutine: Coroutine[Any, Any, None], within_s: float = 60) -> None:
     asyncio.run(asyncio.wait_for(coroutine, within_s))
 
 
+@pytest.mark.timeout(WITHIN_S + 20)
 @pytest.mark.parametrize("is_slow", [False, True], ids=["quick", "slow"])
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", BENCHES)
@@ -99,7 +100,7 @@ def test_it_survives_random_faults(tmp_path: Path, name: str, seed: int, is_slow
         require_true(mirror, await writing)
 
     with BENCHES[name](tmp_path) as bench:
-        run(follow(bench), 100)
+        run(follow(bench), WITHIN_S)
 
 
 @pytest.mark.timeout(100 * ROUNDS)

@@ -16,7 +16,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from benches import BENCHES, END, PREFIX, Bench, Written, events, write
+from benches import BENCHES, END, PREFIX, WITHIN_S, Bench, Written, events, write
 
 from tortie.datastore.store import (
     Changes,
@@ -27,6 +27,8 @@ from tortie.datastore.store import (
     Store,
     UnavailableError,
 )
+
+pytestmark = pytest.mark.timeout(WITHIN_S + 20)
 
 SEEDS = range(30 if os.environ.get("TORTIE_SOAK") else 2)
 
@@ -121,12 +123,13 @@ def record(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     async def run(bench: Bench) -> Record:
         with bench.follower() as store:
             first = store.revision()
-            writing = asyncio.create_task(asyncio.to_thread(write, bench, seed, bookmarked))
-            given = await follow(store, first, Random(seed), bookmarked)
-            return Record(first, await writing, given)
+            async with asyncio.TaskGroup() as tasks:  # so that a writer that fails is heard of
+                writing = tasks.create_task(asyncio.to_thread(write, bench, seed, bookmarked))
+                following = tasks.create_task(follow(store, first, Random(seed), bookmarked))
+            return Record(first, writing.result(), following.result())
 
     with BENCHES[name](tmp_path_factory.mktemp("promises")) as bench:
-        return asyncio.run(asyncio.wait_for(run(bench), 100))
+        return asyncio.run(asyncio.wait_for(run(bench), WITHIN_S))
 
 
 def test_a_watch_is_ordered(record: Record) -> None:

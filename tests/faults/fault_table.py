@@ -180,8 +180,8 @@ RULESET = (
     ),
     Fault(
         "failsafes of what a host sends are those of what it receives", "ruleset/failsafes.py",
-        'Place.HOST_OUT: (("failsafes_out", Side.DESTINATION, Side.DESTINATION),),',
-        'Place.HOST_OUT: (("failsafes_in", Side.DESTINATION, Side.DESTINATION),),',
+        '_TO_OUTBOUND_PORTS = (("failsafes_out", Side.DESTINATION, Side.DESTINATION),)',
+        '_TO_OUTBOUND_PORTS = (("failsafes_in", Side.DESTINATION, Side.DESTINATION),)',
     ),
     Fault(
         "a failsafe's net does not count", "ruleset/failsafes.py",
@@ -213,7 +213,7 @@ RULESET = (
     ),
     Fault(
         "profiles of host endpoints do not count for what the host sends", "ruleset/contents.py",
-        "profiles = endpoint.profiles if place in (Place.HOST_IN, Place.HOST_OUT) else ()",
+        "profiles = endpoint.profiles if place in HOSTS_OWN_PLACES else ()",
         "profiles = endpoint.profiles if place in (Place.HOST_IN,) else ()",
     ),
     Fault("staged policies are enforced", "ruleset/contents.py", "        if self.staged:", "        if not self.staged:"),

@@ -23,7 +23,7 @@ DRAWN = 4
 WANTED = os.environ.get("TORTIE_FAULTS", "")
 
 FINDERS = {
-    "calc": (RULESETS, HISTORIES, MORE),
+    "calc": (RULESETS, HISTORIES, HISTORIES, MORE),
     "ruleset": (RULESETS, MORE, KERNELS),
     "driver": (KERNELS, KERNELS),
     "assertions": (POLICY_TESTS, RANDOM_POLICY_TESTS),

@@ -49,6 +49,6 @@ def at_a_terminal(*arguments: str) -> Iterator[Terminal]:
         yield Terminal(ours)
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)
         process.wait()
         os.close(ours)

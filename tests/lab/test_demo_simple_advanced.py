@@ -155,10 +155,3 @@ def test_without_a_name_the_demos_are_listed(start) -> None:
 def test_their_steps_can_be_listed(start, demo: str, last: str) -> None:
     output, _ = start("demo", demo, "--list").communicate()
     assert last in output
-
-
-def test_a_demo_without_a_page_takes_no_address_for_one(start) -> None:
-    process = start("demo", "simple", "--listen", "127.0.0.1:0")
-    _, errors = process.communicate()
-    assert process.returncode == 2
-    assert "No such option" in errors

@@ -122,7 +122,7 @@ def connection(source: str, destination: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def walk(request: pytest.FixtureRequest, shared_name: str) -> Iterator[Walk]:
+def walk(request: pytest.FixtureRequest, shared_name: str, tortie) -> Iterator[Walk]:
     """The demo after its last step, with what the page showed on the way."""
     keep = request.config.getoption("--update-screenshots")
 
@@ -150,6 +150,9 @@ def walk(request: pytest.FixtureRequest, shared_name: str) -> Iterator[Walk]:
                 page.locator("#why .close").click()
             if number < len(STEPS):
                 terminal.press_enter()
+        if keep:
+            drawing = tortie("lab", "graph", "--name", shared_name, "-o", "svg").stdout
+            (SCREENSHOTS / "stars-graph.svg").write_text(drawing.replace(shared_name, "stars"))
         page.locator(f"{connection('C', 'B')} .cross").click()
         page.locator("#why .reason").wait_for()
         screenshot("stars-why")

@@ -39,7 +39,7 @@ from tortie.dataplane.nft import NftDriver
 from tortie.model.policy import Action
 from tortie.net import TCP, Network
 from tortie.ruleset import Options
-from tortie.ruleset.options import Compilation
+from tortie.ruleset.options import Compilation, LogRate
 from tortie.testing.hosts import DrivenModel, program, unsettled
 from tortie.testing.hoststates import OUTER, changed_state, diff, random_state
 
@@ -71,7 +71,14 @@ class Host:
 @isolated
 def test_the_kernel_lists_what_was_meant_through_a_history(seed: int, compilation: Compilation) -> None:
     rng = Random(seed)
-    options = Options(compilation=compilation, may_spoof=seed % 2 == 0)
+    rejects = seed % 3 == 0
+    options = Options(
+        compilation=compilation,
+        may_spoof=seed % 2 == 0,
+        rejects=rejects,
+        log_prefix="%t %k %p" if rejects else "calico-packet",
+        log_rate=LogRate(10, 60) if rejects else None,
+    )
     with NftDriver() as driver:
         host, old = Host(driver, options), HostState()
         for _ in range(4):

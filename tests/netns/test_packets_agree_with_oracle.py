@@ -54,6 +54,10 @@ KINDS = (
 """Of packets, as the tally has them: some of each get through, and some do not."""
 
 
+pytestmark = pytest.mark.timeout(
+    600
+)  # a series takes some 20 seconds alone, several times that on a machine that does much else
+
 # --- the network itself ----------------------------------------------------------------------------------------------------
 
 

@@ -168,7 +168,8 @@ class Agent:
             await asyncio.sleep(REST * (time.monotonic() - begun))
 
     def _judge(self) -> FlowJudge:
-        return FlowJudge(self._policy.ruleset(), self._endpoints.routed, self._policy.own_addresses)
+        policy = self._policy
+        return FlowJudge(policy.ruleset(), self._endpoints.routed, policy.own_addresses, policy.uplinks)
 
     async def _resync(self) -> None:
         while True:

@@ -15,13 +15,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from tortie.calc.hoststate import HostStateDelta
 from tortie.dataplane.conntrack import ConntrackFlow, ConntrackTable, Place
 from tortie.dataplane.driver import KernelRefusedError
 from tortie.dataplane.netlink.socket import DumpInterruptedError
 from tortie.ruleset.doubts import Doubt, Doubts
 from tortie.ruleset.flowjudge import FlowJudge
-from tortie.ruleset.interpreter import Packet
+from tortie.ruleset.interpreter import Packet, Translation
 
 _log = logging.getLogger(__name__)
 
@@ -110,15 +112,19 @@ def _concern(doubt: Doubt) -> Callable[[ConntrackFlow], bool]:
 
 
 def first_packet(flow: ConntrackFlow) -> Packet:
-    """What policy saw of the flow's first packet: after translation of its destination, before that of its source."""
+    """The flow's first packet, as it came, and what NAT has made of its destination; that of its source comes after all policy."""
     original, reply = flow.original, flow.reply
     has_ports = original.icmp_type is None and bool(original.source_port or original.destination_port)
-    return Packet(
+    packet = Packet(
         source=original.source,
-        destination=reply.source,
+        destination=original.destination,
         protocol=flow.protocol,
         source_port=original.source_port if has_ports else None,
-        destination_port=reply.source_port if has_ports else None,
+        destination_port=original.destination_port if has_ports else None,
         icmp_type=original.icmp_type,
         icmp_code=original.icmp_code,
     )
+    now = Translation(reply.source, reply.source_port if has_ports else None)
+    if now == (packet.destination, packet.destination_port):
+        return packet
+    return msgspec.structs.replace(packet, translation=now)

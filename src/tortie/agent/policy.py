@@ -25,7 +25,7 @@ from tortie.ruleset.compiler import Compiler
 from tortie.ruleset.kept import Kept
 from tortie.ruleset.options import Options
 from tortie.ruleset.ruleset import Ruleset
-from tortie.ruleset.stages import initial
+from tortie.ruleset.stages import LOOPBACK, initial
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +70,13 @@ class PolicyPlane:
     def own_addresses(self) -> frozenset[Address]:
         """The addresses of the host's own interfaces."""
         return frozenset[Address]().union(*self._interfaces.addresses.values())
+
+    @property
+    def uplinks(self) -> frozenset[str]:
+        """The interfaces over which others than the host's workloads and itself may be reached: those that have an address."""
+        prefixes = self._options.interface_prefixes
+        found = {name for name, addresses in self._interfaces.addresses.items() if addresses}
+        return frozenset(name for name in found - {LOOPBACK} if not name.startswith(prefixes))
 
     def distrust(self) -> None:
         """List the kernel before the next programming: somebody else may have changed it."""

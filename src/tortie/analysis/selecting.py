@@ -59,6 +59,7 @@ SELECTING_KINDS: tuple[Kind, ...] = (
 """The kinds that ``selecting`` knows."""
 
 EVERYTHING = parse("all()")
+_HAS_NAMESPACE = f"has({NAMESPACE_LABEL})"
 _HAS_ACCOUNT = f"has({SERVICE_ACCOUNT_LABEL})"
 
 
@@ -153,8 +154,19 @@ def _subject(policy: NetworkPolicy | GlobalNetworkPolicy, namespace: str) -> Sel
         requests.append(request)
     if spec.selector or not requests:
         within = _limit(namespace, namespaces)
-        requests.append(Request((*path, "selector"), Sort.ENDPOINT, parse(spec.selector).node, within))
+        requests.append(Request((*path, "selector"), Sort.ENDPOINT, parse(_as_meant(policy)).node, within))
     return Selecting(tuple(requests), Together(path, Sort.ENDPOINT, policy_selector(policy), _fields(requests)))
+
+
+def _as_meant(policy: NetworkPolicy | GlobalNetworkPolicy) -> str:
+    """The policy's own selector. Beside another one ``all()`` means what a global policy can find by that (``policy_selector``)."""
+    spec = policy.spec
+    if not isinstance(policy, GlobalNetworkPolicy):
+        return spec.selector
+    all_means = (
+        _HAS_NAMESPACE if policy.spec.namespace_selector else _HAS_ACCOUNT if spec.service_account_selector else "all()"
+    )
+    return spec.selector.replace("all()", all_means)
 
 
 def _rules(ingress: Iterable[Rule], egress: Iterable[Rule], namespace: str) -> Iterator[Selecting]:

@@ -7,28 +7,21 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import click
 
 from tortie.cli.demo_text import render
 from tortie.cli.progress import progress
 from tortie.lab import ui
-from tortie.lab.advanced import ADVANCED
 from tortie.lab.client import Lab
-from tortie.lab.demo import Demo, Probe
+from tortie.lab.demo import Demo
 from tortie.lab.errors import DemoError
+from tortie.lab.every_demo import DEMOS
 from tortie.lab.families import FAMILIES
 from tortie.lab.matrix import Cell, Seen, expected
 from tortie.lab.runner import Runner, StepResult, failure_folder, running
-from tortie.lab.simple import SIMPLE
-from tortie.lab.stars import STARS
-
-DEMOS = {demo.name: demo for demo in (SIMPLE, STARS, ADVANCED)}
-"""From the easiest on."""
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class Wishes(NamedTuple):
@@ -76,11 +69,14 @@ def _add(shown: Demo) -> None:
         "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the results."
     )
     @click.option("--keep", is_flag=True, help="Leave the lab up at the end; `tortie lab down` removes it.")
-    @_listen_option(shown)
+    @click.option(
+        "--listen",
+        default="",
+        metavar="ADDRESS:PORT",
+        help=f"Where to serve the page. Default: {ui.LOOPBACK}:{ui.PORT}, or any free port there.",
+    )
     @click.option("--name", default="", help=f"The lab's name. Default: {shown.name} and this process's number.")
-    def run(
-        no_pause: bool, only_list: bool, step: int | None, output: str, keep: bool, name: str, listen: str = ""
-    ) -> None:
+    def run(no_pause: bool, only_list: bool, step: int | None, output: str, keep: bool, listen: str, name: str) -> None:
         if only_list:
             _print_steps(shown, output)
             return
@@ -95,31 +91,16 @@ def _add(shown: Demo) -> None:
         sys.exit(0 if _run(shown, wishes) else 1)
 
 
-def _listen_option(shown: Demo) -> Callable[[_Command], _Command]:
-    """Only for a demo that has a page."""
-    if shown.collector is None:
-        return lambda command: command
-    return click.option(
-        "--listen",
-        default="",
-        metavar="ADDRESS:PORT",
-        help=f"Where to serve the page. Default: {ui.LOOPBACK}:{ui.PORT}, or any free port there.",
-    )
-
-
-_PAGE_HELP = """
-    A page, whose address it prints, draws the same live: who reaches whom, the policies in force, and on a click the rule that
-    denies a connection.
-"""
-
-
 def _help(shown: Demo) -> str:
     return f"""{shown.title}.
 
     Builds a lab of {shown.hosts} hosts, starts the workloads and walks {len(shown.steps)} steps. After each it shows who can reach
     whom, measured with real packets in IPv4 and in IPv6, which cells changed, and how long the change took from the commit in
     the datastore to the first packet that got the new verdict, on each host whose verdicts change.
-{_PAGE_HELP if shown.collector else ""}
+
+    A page, whose address it prints, draws the same live: who reaches whom, the policies in force, and on a click the rule that
+    denies a connection.
+
     Exits 1 if a measured matrix is not the expected one; the logs and the rulesets are then kept in a folder that it names.
     Ending it in any way leaves nothing behind.
     """
@@ -132,18 +113,18 @@ for _shown in DEMOS.values():
 def _run(shown: Demo, wishes: Wishes) -> bool:
     """Walk the demo in a lab of its own and print what it shows; whether all of it was as it should be."""
     wishes.say(f"{shown.title}\n")
-    listener = ui.listen(wishes.listen) if shown.collector else None  # first: the address may be taken
+    listener = ui.listen(wishes.listen)  # first: the address may be taken
     with progress("starting the lab") as tell:
         lab = Lab.launch(wishes.lab, hosts=shown.hosts, progress=tell)
     results: list[StepResult] = []
-    with lab:
+    with lab, contextlib.ExitStack() as page:
         try:
             with contextlib.ExitStack() as stack:
                 with progress("starting the workloads") as tell:
                     tell("starting the workloads")
                     runner = stack.enter_context(running(shown, lab))
-                if shown.collector and listener:
-                    _open_page(shown.collector, lab, listener, wishes)
+                wishes.say(f"Watch it at {ui.url(listener)}")
+                _open_page(shown, lab, listener, page)
                 results = _walk(shown, runner, wishes)
         except DemoError as error:
             click.echo(f"Error: {error}", err=True)
@@ -155,16 +136,18 @@ def _run(shown: Demo, wishes: Wishes) -> bool:
         if wishes.keep:
             lab.detach()
         _conclude(shown, wishes, results, ok=ok)
-        if shown.collector and wishes.pause and not wishes.keep:  # the page goes with the lab
+        if wishes.pause and not wishes.keep:  # the page goes with the lab
             click.echo("\nPress Enter to end ", nl=False)
             sys.stdin.readline()
     return ok
 
 
-def _open_page(collector: Probe, lab: Lab, listener: socket.socket, wishes: Wishes) -> None:
-    address = ui.url(listener)
-    ui.hand_in(lab, collector.workload, listener)
-    wishes.say(f"Watch it at {address}")
+def _open_page(shown: Demo, lab: Lab, listener: socket.socket, until: contextlib.ExitStack) -> None:
+    """The demo's own page for as long as the lab is there, else the lab's until the command ends."""
+    if shown.collector:
+        ui.hand_in(lab, shown.collector.workload, listener)
+    else:
+        until.enter_context(ui.lab_page(lab, listener))
 
 
 def _walk(shown: Demo, runner: Runner, wishes: Wishes) -> list[StepResult]:
@@ -197,9 +180,12 @@ def _conclude(shown: Demo, wishes: Wishes, results: Sequence[StepResult], *, ok:
         what = "The measured matrix is" if len(results) == 1 else f"All {len(results)} measured matrices are"
         click.echo(f"\n{what} as expected, in both families.")
     if wishes.keep:
+        page = (
+            "The page stays too." if shown.collector else f"`tortie lab ui --name {wishes.lab}` opens its page again."
+        )
         wishes.say(
             f"\nThe lab is still up. Its datastore: export TORTIE_DATASTORE=lab://{wishes.lab}\n"
-            f"{'The page stays too. ' if shown.collector else ''}`tortie lab down --name {wishes.lab}` removes it."
+            f"{page} `tortie lab down --name {wishes.lab}` removes it."
         )
 
 

@@ -14,6 +14,7 @@ from tortie.cli.lab_name import find, name_option
 from tortie.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from tortie.lab.listening import Port
     from tortie.lab.reachability import Reachability
 
 _MARKS = {
@@ -35,10 +36,11 @@ _GONE = "no longer there"
 @name_option
 @click.pass_obj
 def probe(settings: Settings, watch: bool, timeout: float, every: float, form: str, name: str | None) -> None:
-    """Measure who reaches whom: from every workload to every TCP port that another one listens at.
+    """Measure who reaches whom: from every workload to every TCP and UDP port that another one listens at.
 
     Each cell is a real connection, in IPv4 and in IPv6: `yes`; `no` if there was no answer, which is how a policy denies;
-    `refused`; or `no route`. All are made at the same time. With --watch the first matrix is followed by a line for each
+    `refused`; or `no route`. All are made at the same time. At a UDP port, which nobody has to answer at, it is a datagram of
+    one octet: `yes` if it arrives at the workload. With --watch the first matrix is followed by a line for each
     change; with `-o json` too, each measurement that differs from the one before is one line.
 
     \b
@@ -72,7 +74,7 @@ def _matrix(measured: Reachability) -> str:
     """A row for each source; a column for each port, with both families' outcomes where they differ."""
     columns = [(target, port) for target, ports in measured.ports.items() for port in ports]
     if not columns:
-        return "No workload listens at a TCP port."
+        return "No workload listens at a port."
     rows = [["FROM", *(f"{target}:{port}" for target, port in columns)]]
     rows += [[source, *(_cell(measured, source, *column) for column in columns)] for source in measured.workloads]
     widths = [max(len(click.unstyle(row[number])) for row in rows) for number in range(len(rows[0]))]
@@ -84,7 +86,7 @@ def _padded(row: list[str], widths: list[int]) -> Iterator[str]:
         yield cell + " " * (width - len(click.unstyle(cell)))
 
 
-def _cell(measured: Reachability, source: str, target: str, port: int) -> str:
+def _cell(measured: Reachability, source: str, target: str, port: Port) -> str:
     from tortie.lab.families import FAMILIES  # noqa: PLC0415
     from tortie.lab.reachability import Flow  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from tortie.cli.lab_name import find, lab_name, name_option
 from tortie.cli.lab_pods import NAMESPACE, create, pod
 from tortie.cli.options import labels_of
 from tortie.cli.settings import Settings
+from tortie.lab.layout import FABRIC
 
 if TYPE_CHECKING:
     from tortie.lab.client import Lab
@@ -65,7 +66,7 @@ def exec_(settings: Settings, target: str, name: str | None, argv: tuple[str, ..
 
 
 @click.command()
-@click.argument("workload", metavar="[NAMESPACE/WORKLOAD]", default="management-ui/management-ui")
+@click.argument("workload", metavar="[NAMESPACE/WORKLOAD]", default="")
 @click.option(
     "--listen",
     default="",
@@ -75,22 +76,31 @@ def exec_(settings: Settings, target: str, name: str | None, argv: tuple[str, ..
 @name_option
 @click.pass_obj
 def ui(settings: Settings, workload: str, listen: str, name: str | None) -> None:
-    """Open the page of the management UI to a browser on this machine, for as long as that workload runs.
+    """Open a page of a lab to a browser on this machine, until Ctrl-C: who reaches whom, live, beside the policies in force.
 
-    The page draws who reaches whom among the services of the Stars demo, live, beside the policies in force.
+    A cell for each workload and each port that another one listens at, measured as `tortie lab probe` does for as long as somebody
+    looks; a click on one tells the rule behind it. With the name of a workload that serves a page itself, as the management UI
+    of the Stars demo does, it opens that one, for as long as the workload runs.
 
     \b
     Examples:
       tortie lab ui
       tortie lab ui --listen 0.0.0.0:8080    for other machines too
+      tortie lab ui management-ui/management-ui
     """
     from tortie.lab import ui as page  # noqa: PLC0415
+    from tortie.lab.enter import enter  # noqa: PLC0415
 
     found = find(settings, name)
     listener = page.listen(listen)
-    address = page.url(listener)
-    page.hand_in(found, workload, listener)
-    click.echo(f"Watch it at {address}")
+    said = f"Watch it at {page.url(listener)}"
+    if workload:
+        page.hand_in(found, workload, listener)
+        click.echo(said)
+    else:
+        click.echo(said)
+        listener.set_inheritable(True)
+        sys.exit(enter(found, FABRIC, page.lab_page_program(listener)))
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import click
 import msgspec
 
 from tortie.model.codec import Document
-from tortie.model.columns import columns
 from tortie.model.kinds import Kind, ResourceKey
 
 Row = Sequence[str]
@@ -56,6 +55,8 @@ def resource_table(
     kind: Kind, documents: Iterable[Document], *, wide: bool, with_namespace: bool
 ) -> tuple[Row, list[Row]]:
     """The headers and rows that ``get`` shows for *documents*, all of *kind*."""
+    from tortie.model.columns import columns  # noqa: PLC0415 - takes time to load, and only tables need it
+
     shown = columns(kind, wide=wide)
     headers = [*(["NAMESPACE"] if with_namespace else []), "NAME", *(column.header for column in shown)]
     rows: list[Row] = []

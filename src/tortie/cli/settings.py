@@ -4,14 +4,15 @@ The first that names a datastore wins:
 
     --datastore, --lab ► TORTIE_DATASTORE, TORTIE_LAB ► the file of -c ► Calico's environment ► /etc/tortie/tortie.yaml ► SQLite
 
-An etcd URL of the first two says where etcd is, and not who we are there (certificates, user, password): that comes from the
-first of the other three that says anything of it.
+An URL of etcd says where it is, and not who we are there (certificates, user, password): that comes from the first of -c,
+Calico's environment and /etc/tortie/tortie.yaml that says anything of it, whoever names the URL.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -43,19 +44,15 @@ class Settings(NamedTuple):
 
     def connection(self, environment: Mapping[str, str] = os.environ) -> Place:
         """The datastore that these settings come to; CommandError for one that cannot be opened, with who said so."""
-        from tortie.cli.place import LabConnection  # noqa: PLC0415
         from tortie.datastore.connection import EtcdAccess, EtcdConnection, SQLiteConnection  # noqa: PLC0415
 
         sources = self._sources(environment)
+        heard: list[Said] = []
         named = self._named(environment)
-        if named is None:
-            place = next((source.place for source in sources if source.place is not None), None)
+        place = _parsed(*named) if named is not None else _first_place(sources, heard)
+        if not isinstance(place, EtcdConnection):
             return place or SQLiteConnection(default_store(environment))
-        place = _parsed(*named)
-        if isinstance(place, LabConnection | SQLiteConnection):
-            return place
-        assert isinstance(place, EtcdConnection)
-        access = next((source.access for source in sources if source.access is not None), EtcdAccess())
+        access = next((said.access for said in chain(heard, sources) if said.access is not None), EtcdAccess())
         return place._replace(access=access)
 
     def lab_name(self, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -89,6 +86,15 @@ class Settings(NamedTuple):
         yield said_by_environment(environment)
         if os.path.exists(SYSTEM_SETTINGS):
             yield _read(SYSTEM_SETTINGS)
+
+
+def _first_place(sources: Iterable[Said], heard: list[Said]) -> Place | None:
+    """The first that one of *sources* names; what was said until then is *heard*."""
+    for said in sources:
+        heard.append(said)
+        if said.place is not None:
+            return said.place
+    return None
 
 
 def _read(path: Path) -> Said:

@@ -36,9 +36,11 @@ class EtcdSettings(Value, frozen=True, kw_only=True):
     key_file: str = ""
     """The key of our certificate, PEM."""
     username: str = ""
-    """Our user in etcd; goes with ``password``."""
+    """Our user in etcd; goes with ``password`` or ``passwordFile``."""
     password: str = ""
     """The user's password. Let nobody else read the file."""
+    password_file: str = ""
+    """A file that holds the password: a running agent reads it, as it does certificates, whenever it has to show who it is."""
 
 
 class TortieSettings(Value, frozen=True, kw_only=True):
@@ -111,6 +113,9 @@ _FIELDS = {"certificate": "certFile", "key": "keyFile", "username": "username", 
 
 
 def _ours(source: str, node: Node, settings: TortieSettings) -> Said:
+    if settings.etcd.password and settings.etcd.password_file:
+        given: FieldPath = ("etcd", "passwordFile")
+        raise _failure(source, locate(node, given).position, given, "excludes password: give one of the two")
     access = _access(Path(source).parent, settings.etcd)
     if access is not None and access.missing:
         path: FieldPath = ("etcd", _FIELDS[access.missing])
@@ -125,6 +130,7 @@ def _ours(source: str, node: Node, settings: TortieSettings) -> Said:
 
 def _access(folder: Path, etcd: EtcdSettings) -> EtcdAccess | None:
     """A relative path is one beside the settings file."""
-    ca, certificate, key = (folder / name if name else None for name in (etcd.ca_file, etcd.cert_file, etcd.key_file))
-    access = EtcdAccess(TLS(ca, certificate, key), etcd.username, etcd.password)
+    files = (etcd.ca_file, etcd.cert_file, etcd.key_file, etcd.password_file)
+    ca, certificate, key, password = (folder / name if name else None for name in files)
+    access = EtcdAccess(TLS(ca, certificate, key), etcd.username, password or etcd.password)
     return None if access == EtcdAccess() else access

@@ -37,7 +37,7 @@ FORWARDING = (
 
 
 def workload_link_settings(name: str) -> tuple[Setting, ...]:
-    """What the host's end of a workload's link needs (Calico's ``configureInterface`` sets the same).
+    """What the host's end of a workload's link needs: what Calico's ``configureInterface`` sets, but for ``rp_filter``.
 
     The workload's gateway, 169.254.1.1, is nowhere: the host answers its ARP by proxy, at once. For IPv6 the gateway is the
     link's own link-local address; duplicate address detection would keep it from use for a second after the link comes up, so
@@ -49,7 +49,7 @@ def workload_link_settings(name: str) -> tuple[Setting, ...]:
         Setting(f"{v4}/proxy_arp", "1"),
         Setting(f"net/ipv4/neigh/{name}/proxy_delay", "0"),
         Setting(f"{v4}/forwarding", "1"),
-        Setting(f"{v4}/rp_filter", "1"),
+        Setting(f"{v4}/rp_filter", "0"),  # the raw stage checks sources, of both families, and knows of exceptions
         Setting(f"{v6}/accept_dad", "0"),
         Setting(f"{v6}/accept_ra", "0"),
         Setting(f"{v6}/proxy_ndp", "1"),

@@ -43,7 +43,8 @@ class EtcdAccess(NamedTuple):
     tls: TLS = TLS()
     """Used where the connection is over TLS."""
     username: str = ""
-    password: str = ""
+    password: Path | str = ""
+    """The path of a file that holds it, which is read again whenever it is asked for; or the password itself."""
 
     @property
     def missing(self) -> str | None:
@@ -60,7 +61,7 @@ class EtcdAccess(NamedTuple):
         return None
 
     def __repr__(self) -> str:
-        return f"EtcdAccess({self.tls!r}, username={self.username!r}, password={'…' if self.password else ''!r})"
+        return f"EtcdAccess({self.tls!r}, username={self.username!r}, password={_source(self.password or None)})"
 
 
 class SQLiteConnection(NamedTuple):
@@ -143,6 +144,6 @@ def _endpoint(text: str, shown: str) -> str:
     return f"{found[1]}:{port}"
 
 
-def _source(pem: Path | str | None) -> str:
-    """Where it comes from; text itself is not shown, for it may be a key."""
-    return "'…'" if isinstance(pem, str) else repr(pem)
+def _source(given: Path | str | None) -> str:
+    """Where it comes from; text itself is not shown, for it may be a secret."""
+    return "'…'" if isinstance(given, str) else repr(given)

@@ -224,7 +224,8 @@ class Watch(Protocol):
     """A stream of changes in the order of their revisions, each whole, none twice, none left out.
 
     Iterating raises CompactedError where the next revision is no longer kept, UnavailableError where the store is lost;
-    a new watch from the last revision seen, plus one, goes on without a gap.
+    a new watch from the last revision seen, plus one, goes on without a gap. The oldest revision itself can be read, and its
+    events may be gone: a watch from there may raise CompactedError too.
     """
 
     def __aiter__(self) -> AsyncIterator[Changes | Progress]: ...

@@ -139,7 +139,9 @@ class _Follower:
                     revision = self._newest = page.revision
                     if missing:
                         missing.difference_update(entry.key for entry in page.entries)
-                    if batch := self._differences(page):
+                    batch = self._differences(page)
+                    del page  # or Python's collector would look at its entries while the receiver has the batch
+                    if batch:
                         yield batch
                     await asyncio.sleep(0)
         assert revision is not None, "there is nothing to follow"

@@ -1,4 +1,4 @@
-"""The files of the collector's page. Nothing else is ever loaded by it: its policy forbids that to the browser."""
+"""The files of the pages: the collector's, and any lab's. Nothing else is ever loaded by it: its policy forbids that to the browser."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _FOLDER = resources.files("tortie.lab") / "page"
 
 
 def _paths() -> dict[str, str]:
-    """Where each file of the page is served."""
+    """Where each file that a page refers to is served."""
     names = sorted(file.name for file in _FOLDER.iterdir() if file.name.endswith(tuple(_TYPES)))
-    return {"/": "stars.html"} | {f"/assets/{name}": name for name in names if not name.endswith(".html")}
+    return {f"/assets/{name}": name for name in names if not name.endswith(".html")}
 
 
 _PATHS = _paths()
 
 
-def asset(path: str) -> http.Response:
-    """What ``GET`` *path* answers: a file of the page, or 404."""
-    name = _PATHS.get(path)
+def asset(path: str, page: str) -> http.Response:
+    """What ``GET`` *path* answers: the *page* at ``/``, a file that pages refer to, or 404."""
+    name = page if path == "/" else _PATHS.get(path)
     if name is None:
         return http.NOT_FOUND
     suffix = name[name.rindex(".") :]

@@ -87,7 +87,7 @@ class Collector:
             case "GET", "/explain":
                 return self._explain(query)
             case "GET", _:
-                return asset(path)
+                return asset(path, page="stars.html")
             case _:
                 return http.NOT_FOUND
 

@@ -20,8 +20,10 @@ from tortie.lab import layout
 from tortie.lab.topology import HostNode, Session, Topology, WorkloadNode
 
 _MARGIN = 24
-_WIDTH = 268
+_WIDTH = 284
 """Of a host; the gap to the next comes on top."""
+_LONGEST = 28
+"""Letters of a workload's name that a box has room for, in a wide font too."""
 _GAP = 36
 _FABRIC_HEIGHT = 44
 _LINK = 64
@@ -175,4 +177,4 @@ def _legend(y: int) -> Iterator[str]:
 
 def _shortened(name: str) -> str:
     """As much of a name as a box has room for; the title has all of it."""
-    return name if len(name) <= 32 else f"{name[:31]}…"
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

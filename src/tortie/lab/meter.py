@@ -1,160 +1,115 @@
-"""Who reaches whom, measured: a program that connects from every workload to every port that another listens at.
+"""Who reaches whom, measured: a program that tries from every workload every port that another listens at.
 
 Runs in the fabric (``python -m tortie.lab.meter``), where the network namespace of every workload has a name. It reads one JSON line
 for each round,
 
     {"workloads": [{"name": "shop/web", "ipv4": "10.65.0.1", "ipv6": "fd00:65::1"}, ...], "timeout_s": 1.0}
 
-makes one TCP connection for each source, destination, port and family, all at once, and answers with one line: the ports that each
-workload listens at, and what came of each connection, those of one source in the order of the workloads, their ports and families.
+makes one attempt for each source, destination, port and family, those at TCP ports all at once (``handshakes``), and at the same time those at UDP
+ports (``datagrams``), and answers with one line: the ports that each workload listens at, and what came of each attempt, those of one
+source in the order of the workloads, their ports and families.
 
-    {"ports": {"shop/web": [80]}, "outcomes": {"shop/friend": ["reachable", "dropped"]}}
-
-The kernel makes a handshake without the program that listens, so an answer tells of the network and of policy alone.
+    {"ports": {"shop/web": [["TCP", 80]]}, "outcomes": {"shop/friend": ["reachable", "dropped"]}}
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import json
 import os
 import resource
-import select
 import signal
-import socket
-import struct
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tortie.lab.families import FAMILIES, FamilyName
-from tortie.lab.listening import listening_ports
+from tortie.lab import datagrams, handshakes
+from tortie.lab.attempt import Attempt, Outcome, attempts
+from tortie.lab.listening import Port, listening_ports
 from tortie.lab.mounts import NETNS
 from tortie.lab.namespaces import inside_network
 
 _AT_ONCE = 4000
-"""Connections, and as many descriptors; those of one round more are made in turns."""
+"""Attempts at ports of one protocol, and as many descriptors; those of one round more are made in turns."""
 
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: end with a reset, for thousands of connections must not stay as TIME_WAIT."""
-
-
-class Outcome(StrEnum):
-    """Of one attempt to connect."""
-
-    REACHABLE = "reachable"
-    """The handshake was finished."""
-    REFUSED = "refused"
-    """The destination, or a rule that rejects, said no."""
-    DROPPED = "dropped"
-    """No answer in time."""
-    NO_ROUTE = "no route"
-    """A router, or the source itself, knows no way."""
-
-
-_OUTCOMES = {
-    0: Outcome.REACHABLE,
-    errno.ECONNREFUSED: Outcome.REFUSED,
-    errno.ECONNRESET: Outcome.REFUSED,
-    errno.EACCES: Outcome.REFUSED,
-    errno.EPERM: Outcome.REFUSED,
-    errno.EHOSTUNREACH: Outcome.NO_ROUTE,
-    errno.ENETUNREACH: Outcome.NO_ROUTE,
+_MEASURES: Mapping[str, Callable[[Sequence[Attempt], Mapping[str, int], float], list[Outcome]]] = {
+    "TCP": handshakes.connect,
+    "UDP": datagrams.send,
 }
 
 
-class Attempt(NamedTuple):
-    source: str
-    address: str
-    port: int
-    family: FamilyName
+class Round(NamedTuple):
+    """What came of one."""
+
+    ports: Mapping[str, tuple[Port, ...]]
+    """Of every workload that was there."""
+    outcomes: Mapping[Attempt, Outcome]
+    """Sorted as ``attempts``."""
 
 
-def attempts(workloads: Sequence[Mapping[str, str]], ports: Mapping[str, Sequence[int]]) -> Iterator[Attempt]:
-    """Every source to every port of every other workload, in both families."""
-    for source in workloads:
-        for target in workloads:
-            if target is not source:
-                for port in ports[target["name"]]:
-                    for family in FAMILIES:
-                        yield Attempt(source["name"], target[family], port, family)
-
-
-def measure(request: Mapping[str, Any]) -> dict[str, Any]:
-    """One round."""
+def measure(
+    workloads: Sequence[Mapping[str, str]], timeout_s: float, pairs: Collection[tuple[str, str]] | None = None
+) -> Round:
+    """One round: all attempts, or those of *pairs* (source, target)."""
     with contextlib.ExitStack() as stack:
         opened: dict[str, int] = {}
-        for workload in request["workloads"]:
+        for workload in workloads:
             with contextlib.suppress(FileNotFoundError):  # it is gone meanwhile
                 opened[workload["name"]] = os.open(NETNS / workload["name"].replace("/", ".", 1), os.O_RDONLY)
                 stack.callback(os.close, opened[workload["name"]])
-        workloads = [workload for workload in request["workloads"] if workload["name"] in opened]
         ports = {name: _ports(network) for name, network in opened.items()}
-        outcomes: dict[str, list[Outcome]] = {workload["name"]: [] for workload in workloads}
-        wanted = list(attempts(workloads, ports))
-        for start in range(0, len(wanted), _AT_ONCE):
-            batch = wanted[start : start + _AT_ONCE]
-            for attempt, outcome in zip(batch, _connect(batch, opened, request["timeout_s"]), strict=True):
-                outcomes[attempt.source].append(outcome)
-    return {"ports": ports, "outcomes": outcomes}
+        wanted = list(attempts([each for each in workloads if each["name"] in opened], ports, pairs))
+        found = dict(_measured(wanted, opened, timeout_s))
+    return Round(ports, {attempt: found[attempt] for attempt in wanted})
 
 
-def _ports(network: int) -> tuple[int, ...]:
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line asks for."""
+    found = measure(request["workloads"], request["timeout_s"])
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in found.ports}
+    for attempt, outcome in found.outcomes.items():
+        outcomes[attempt.source].append(outcome)
+    return {"ports": found.ports, "outcomes": outcomes}
+
+
+def _measured(
+    wanted: Sequence[Attempt], networks: Mapping[str, int], timeout_s: float
+) -> Iterator[tuple[Attempt, Outcome]]:
+    def measured(protocol: str) -> list[tuple[Attempt, Outcome]]:
+        """Those of one protocol, which do not wait for the others': in a thread of its own, as what enters namespaces is one."""
+        own = [attempt for attempt in wanted if attempt.port.protocol == protocol]
+        batches = (own[start : start + _AT_ONCE] for start in range(0, len(own), _AT_ONCE))
+        return [
+            pair
+            for batch in batches
+            for pair in zip(batch, _MEASURES[protocol](batch, networks, timeout_s), strict=True)
+        ]
+
+    with ThreadPoolExecutor() as threads:
+        yield from itertools.chain.from_iterable(threads.map(measured, _MEASURES))
+
+
+def _ports(network: int) -> tuple[Port, ...]:
     with inside_network(network):
-        return listening_ports(*(Path("/proc/thread-self/net", name).read_text() for name in ("tcp", "tcp6")))
+        low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+        return listening_ports(ephemeral=range(low, high + 1))
 
 
-def _connect(batch: Sequence[Attempt], networks: Mapping[str, int], timeout_s: float) -> list[Outcome]:
-    """Make all connections of *batch*, which is sorted by source, at the same time, and close them."""
-    outcomes = [Outcome.DROPPED] * len(batch)
-    waiting: dict[int, tuple[int, socket.socket]] = {}
-    with select.epoll() as poll:
-        for number, (attempt, connection) in enumerate(zip(batch, _sockets(batch, networks), strict=True)):
-            result = connection.connect_ex((attempt.address, attempt.port))
-            if result == errno.EINPROGRESS:
-                waiting[connection.fileno()] = number, connection
-                poll.register(connection, select.EPOLLOUT)
-            else:
-                outcomes[number] = _outcome(result, connection)
-        deadline = time.monotonic() + timeout_s
-        # asked once more when the time is up: a busy machine may have let us sleep longer than that
-        while waiting and (events := poll.poll(max(0.0, deadline - time.monotonic()))):
-            for descriptor, _ in events:
-                number, connection = waiting.pop(descriptor)
-                outcomes[number] = _outcome(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), connection)
-    for _, connection in waiting.values():
-        connection.close()
-    return outcomes
-
-
-def _sockets(batch: Sequence[Attempt], networks: Mapping[str, int]) -> Iterator[socket.socket]:
-    """One for each, in the network namespace of its source."""
-    for source, own in itertools.groupby(batch, key=lambda attempt: attempt.source):
-        with inside_network(networks[source]):
-            made = [socket.socket(FAMILIES[a.family], socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for a in own]
-        for connection in made:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        yield from made
-
-
-def _outcome(result: int, connection: socket.socket) -> Outcome:
-    """What the error number, or 0, of an attempt that has ended means; closes it."""
-    connection.close()
-    return _OUTCOMES.get(result, Outcome.NO_ROUTE)
+def raise_descriptor_limit() -> None:
+    """A round needs more descriptors than a process usually may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> None:
     """Measure until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for whoever asks, and needs no traceback of ours
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_descriptor_limit()
     for line in sys.stdin:
-        print(json.dumps(measure(json.loads(line))), flush=True)
+        print(json.dumps(answer(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple, Self
 
+from tortie.lab.attempt import Outcome
 from tortie.lab.client import Lab
 from tortie.lab.errors import LabError
 from tortie.lab.families import FAMILIES
-from tortie.lab.meter import Outcome
+from tortie.lab.listening import Port
 
 RUNNING = "Running"
 
@@ -21,7 +22,7 @@ class Flow(NamedTuple):
 
     source: str
     target: str
-    port: int
+    port: Port
     family: str
 
     def __str__(self) -> str:
@@ -33,8 +34,8 @@ class Reachability(NamedTuple):
 
     workloads: tuple[str, ...]
     """All that ran, by name."""
-    ports: Mapping[str, tuple[int, ...]]
-    """The TCP ports that each of them listens at; empty for one that none can be reached at."""
+    ports: Mapping[str, tuple[Port, ...]]
+    """The ports that each of them listens at; empty for one that none can be reached at."""
     outcomes: Mapping[Flow, Outcome]
 
     def changes(self, before: Reachability) -> dict[Flow, Outcome | None]:
@@ -46,11 +47,12 @@ class Reachability(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """``ports``, and the families' outcomes of every pair and port."""
-        pairs: dict[tuple[str, str, int], dict[str, Any]] = {}
+        pairs: dict[tuple[str, str, Port], dict[str, Any]] = {}
         for flow, outcome in self.outcomes.items():
-            pair = {"from": flow.source, "to": flow.target, "port": flow.port}
+            pair = {"from": flow.source, "to": flow.target, **_as_json(flow.port)}
             pairs.setdefault(flow[:3], pair)[flow.family] = outcome
-        return {"ports": {name: list(ports) for name, ports in self.ports.items()}, "pairs": list(pairs.values())}
+        ports = {name: [_as_json(port) for port in own] for name, own in self.ports.items()}
+        return {"ports": ports, "pairs": list(pairs.values())}
 
 
 class Meter:
@@ -88,7 +90,7 @@ class Meter:
 
 def reachability(answer: Mapping[str, Any]) -> Reachability:
     """What the meter's *answer* says."""
-    ports = {name: tuple(numbers) for name, numbers in answer["ports"].items()}
+    ports = {name: tuple(Port(*port) for port in own) for name, own in answer["ports"].items()}
     outcomes = dict[Flow, Outcome]()
     for source in answer["outcomes"]:
         measured = map(Outcome, answer["outcomes"][source])
@@ -96,11 +98,15 @@ def reachability(answer: Mapping[str, Any]) -> Reachability:
     return Reachability(tuple(answer["outcomes"]), ports, outcomes)
 
 
-def _flows(source: str, ports: Mapping[str, tuple[int, ...]]) -> Iterator[Flow]:
-    """In the order of ``meter.attempts``."""
-    for target, numbers in ports.items():
+def _flows(source: str, ports: Mapping[str, tuple[Port, ...]]) -> Iterator[Flow]:
+    """In the order of ``attempt.attempts``."""
+    for target, own in ports.items():
         if target != source:
-            yield from (Flow(source, target, number, family) for number in numbers for family in FAMILIES)
+            yield from (Flow(source, target, port, family) for port in own for family in FAMILIES)
+
+
+def _as_json(port: Port) -> dict[str, Any]:
+    return {"protocol": port.protocol, "port": port.number}
 
 
 def _pipe(end: IO[str] | None) -> IO[str]:

@@ -1,18 +1,21 @@
-"""Opens a demo's page to the user: a listening socket of the user's own, answered by the workload that serves the page.
+"""Opens a page to the user: a listening socket of the user's own, answered by a program inside the lab.
 
-The command binds the socket and hands it in; nothing relays, so the page is there for as long as the workload is, also after
-the command has ended.
+The command binds the socket and nothing relays. A demo's page comes from the workload that it is handed in to, and is there for as long
+as that is, also after the command has ended; the page of any lab comes from a program that the command runs in the fabric.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from tortie.lab import http
 from tortie.lab.client import Lab
 from tortie.lab.errors import LabError
+from tortie.lab.layout import FABRIC
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,7 +37,8 @@ def listen(wanted: str = "") -> socket.socket:
     try:
         return http.listen(address, port)
     except OSError as error:
-        raise LabError(f"cannot listen at {wanted}: {error.strerror or error}") from error
+        reason, _, _ = (error.strerror or str(error)).partition(" (while attempting")  # Python names the address again
+        raise LabError(f"cannot listen at {wanted}: {reason}") from error
 
 
 def _parse(text: str) -> tuple[str, int]:
@@ -54,6 +58,24 @@ def url(listener: socket.socket) -> str:
     address, port = listener.getsockname()[:2]
     host = {"0.0.0.0": LOOPBACK, "::": "localhost"}.get(address, f"[{address}]" if ":" in address else address)
     return f"http://{host}:{port}/"
+
+
+@contextlib.contextmanager
+def lab_page(lab: Lab, listener: socket.socket) -> Iterator[None]:
+    """Serve the lab's own page at *listener* during the block, and close it here."""
+    with listener:
+        command = lab.exec_command(FABRIC, lab_page_program(listener))
+        serving = subprocess.Popen(command, pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL, cwd="/")
+    try:
+        yield
+    finally:
+        serving.terminate()
+        serving.wait()
+
+
+def lab_page_program(listener: socket.socket) -> list[str]:
+    """What serves the lab's own page at *listener*, which it inherits, when it is run in the fabric."""
+    return [sys.executable, "-m", "tortie.lab.ui_lab", str(listener.fileno())]
 
 
 def hand_in(lab: Lab, workload: str, listener: socket.socket) -> None:

@@ -1,6 +1,6 @@
-"""Why one connection of a demo is allowed or denied: the oracle's reasoning on what is stored, for the page.
+"""Why one connection is allowed or denied: the oracle's reasoning on what is stored, for the page.
 
-    {"source": "client/client", "destination": "stars/backend", "port": 6379,
+    {"source": "client/client", "destination": "stars/backend", "protocol": "TCP", "port": 6379,
      "ipv4": {"allowed": false, "reason": "ingress: the default action of tier default",
               "decisions": [{"direction": "Egress", "allowed": true, "reason": ..., "byDefault": false, "policies": [...],
                              "lines": [...]}, ...]},
@@ -30,16 +30,21 @@ log = logging.getLogger(__name__)
 
 def explain(store: Store, demo: Demo, source: str, destination: str) -> dict[str, Any]:
     """The verdict on a connection between two probes of *demo*, by their ids. LookupError if there is no such connection."""
-    here, there = demo.probe(source), demo.probe(destination)
-    if here == there:
+    here, there = (Probe(each.id, each.workload, each.port) for each in (demo.probe(source), demo.probe(destination)))
+    return explain_connection(store, here, there)
+
+
+def explain_connection(store: Store, source: Probe, destination: Probe) -> dict[str, Any]:
+    """The verdict on a connection between two workloads. LookupError if there is no such connection."""
+    if source == destination:
         raise LookupError("a workload may always reach itself")
-    probes = [Probe(probe.id, probe.workload, probe.port) for probe in (here, there)]
-    verdicts = matrix(Cluster.of(_resources(store)), probes)
+    verdicts = matrix(Cluster.of(_resources(store)), (source, destination))
     return {
-        "source": here.workload,
-        "destination": there.workload,
-        "port": there.port,
-        **{f"ipv{family}": _as_json(verdicts.get(Cell(source, destination, family))) for family in Family},
+        "source": source.endpoint,
+        "destination": destination.endpoint,
+        "protocol": str(destination.protocol),
+        "port": destination.port,
+        **{f"ipv{family}": _as_json(verdicts.get(Cell(source.name, destination.name, family))) for family in Family},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from tortie.lab.http import Close, Send, Stream
@@ -13,6 +14,8 @@ class Feed:
     def __init__(self) -> None:
         self._newest: dict[str, bytes] = {}
         self._followers: set[Send] = set()
+        self.followed = asyncio.Event()
+        """Set while there is a follower."""
 
     def publish(self, name: str, value: object) -> None:
         """Tell *value* under *name*; nothing is sent if it is what it was."""
@@ -22,6 +25,10 @@ class Feed:
             for send in tuple(self._followers):
                 send(message)
 
+    def forget(self, name: str) -> None:
+        """Who comes from now on gets no value of *name* until there is a new one."""
+        self._newest.pop(name, None)
+
     def stream(self) -> Stream:
         """The answer to a request to follow."""
         return Stream(self._follow)
@@ -30,4 +37,10 @@ class Feed:
         for message in self._newest.values():
             send(message)
         self._followers.add(send)
-        return lambda: self._followers.discard(send)
+        self.followed.set()
+        return lambda: self._leave(send)
+
+    def _leave(self, send: Send) -> None:
+        self._followers.discard(send)
+        if not self._followers:
+            self.followed.clear()

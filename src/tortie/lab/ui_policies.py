@@ -6,7 +6,7 @@ A function of what is stored, whoever stored it: the demo's own command, or some
      "policies": [{"kind": "NetworkPolicy", "namespace": "stars", "name": "allow-ui", "step": 3, "spec": "podSelector: ...",
                    "means": ["NetworkPolicy stars/knp.default.allow-ui"]}, ...]}
 
-``step`` of a policy is null if no step applies it; ``means`` names the Calico policies that are enforced for it.
+``step`` is null where there is no demo, and that of a policy if no step applies it; ``means`` names the Calico policies that are enforced for it.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Applied(NamedTuple):
     """As YAML."""
 
 
-async def follow_policies(store: Store, demo: Demo, feed: Feed) -> None:
+async def follow_policies(store: Store, demo: Demo | None, feed: Feed) -> None:
     """Publish the view of what *store* holds as ``policies``, and again whenever that changes."""
-    by_step = policies_by_step(demo)
+    by_step = policies_by_step(demo) if demo else ()
     stored: dict[ResourceKey, Applied] = {}
     async for batch in sync(store, [kind.prefix for kind in POLICY_KINDS]):
         for item in batch:
@@ -87,18 +87,18 @@ def _policies(demo: Demo, manifest: Manifest) -> Iterator[ResourceKey]:
     return (item.key for item in found.resources if item.key.kind in POLICY_KINDS)
 
 
-def view(demo: Demo, by_step: Sequence[Sequence[ResourceKey]], stored: Mapping[ResourceKey, Applied]) -> dict[str, Any]:
+def view(
+    demo: Demo | None, by_step: Sequence[Sequence[ResourceKey]], stored: Mapping[ResourceKey, Applied]
+) -> dict[str, Any]:
     """What the page shows of *stored*."""
-    number = _step_in_force(by_step, stored)
     meanings = {key: _meaning(key, applied.resource) for key, applied in stored.items()}
     converted = {calico for key, found in meanings.items() for calico in found if calico != key}
     steps = {key: at for at, keys in enumerate(by_step, start=1) for key in keys}
     order = [key for keys in by_step for key in keys if key in stored]
     order += sorted(key for key in stored if key not in steps and key not in converted)
-    step = demo.steps[number - 1]
     return {
-        "step": {"number": number, "title": step.title, "text": step.text},
-        "titles": [each.title for each in demo.steps],
+        "step": _step(demo, _step_in_force(by_step, stored)) if demo else None,
+        "titles": [each.title for each in demo.steps] if demo else [],
         "policies": [
             {
                 "kind": key.kind.name,
@@ -111,6 +111,11 @@ def view(demo: Demo, by_step: Sequence[Sequence[ResourceKey]], stored: Mapping[R
             for key in order
         ],
     }
+
+
+def _step(demo: Demo, number: int) -> dict[str, Any]:
+    step = demo.steps[number - 1]
+    return {"number": number, "title": step.title, "text": step.text}
 
 
 def _step_in_force(by_step: Sequence[Sequence[ResourceKey]], stored: Mapping[ResourceKey, Applied]) -> int:

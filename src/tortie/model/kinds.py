@@ -82,11 +82,11 @@ TIER = Kind("Tier", CALICO, "tiers", "policy.Tier", namespaced=False)
 PROFILE = Kind("Profile", CALICO, "profiles", "policy.Profile", namespaced=False)
 NETWORK_POLICY = Kind(
     "NetworkPolicy", CALICO, "networkpolicies", "policy.NetworkPolicy", namespaced=True,
-    short_names=("cnp", "caliconetworkpolicy"),
+    short_names=("cnp", "caliconetworkpolicy", "np", "policy", "policies", "pol", "pols"),
 )  # fmt: skip
 GLOBAL_NETWORK_POLICY = Kind(
     "GlobalNetworkPolicy", CALICO, "globalnetworkpolicies", "policy.GlobalNetworkPolicy", namespaced=False,
-    short_names=("gnp", "cgnp"),
+    short_names=("gnp", "gnps", "cgnp"),
 )  # fmt: skip
 WORKLOAD_ENDPOINT = Kind(
     "WorkloadEndpoint", CALICO, "workloadendpoints", "endpoint.WorkloadEndpoint", namespaced=True,

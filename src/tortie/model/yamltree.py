@@ -7,9 +7,11 @@ nobody above has to think of them: a tree has no cycles, and is no deeper and no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 import yaml
 
 MAX_DEPTH = 100
@@ -94,7 +96,7 @@ class _Open:
 def documents(text: str) -> Iterator[Node]:
     """The root node of each document in *text* that has one; YAMLSyntaxError where the text cannot be read on."""
     try:
-        yield from _Builder().documents(text)
+        yield from _Builder().documents(_with_whole_characters(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
@@ -107,7 +109,7 @@ def documents(text: str) -> Iterator[Node]:
 
 def is_well_formed(text: str) -> bool:
     """Whether all of *text* is YAML: no tree is made, which takes a tenth of the time. The bounds are not looked at."""
-    loader = _LOADER(text)
+    loader = _LOADER(_with_whole_characters(text))
     try:
         if hasattr(loader, "raw_parse"):
             loader.raw_parse()
@@ -117,6 +119,28 @@ def is_well_formed(text: str) -> bool:
     except yaml.YAMLError:
         return False
     return True
+
+
+_TWO_HALVES = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+
+
+def _with_whole_characters(text: str) -> str:
+    """JSON writes a character beyond U+FFFF as two escapes (RFC 8259 §7), YAML as one, of two columns less.
+
+    Where the text is no JSON, backslashes may stand for themselves.
+    """
+    if "\\u" not in text or not _TWO_HALVES.search(text):
+        return text
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    return _TWO_HALVES.sub(_whole, text)
+
+
+def _whole(found: re.Match[str]) -> str:
+    high, low = (int(half, 16) & 0x3FF for half in found.group(2, 3))
+    return f"{found[1]}\\U{0x10000 + (high << 10) + low:08x}"
 
 
 class _Builder:

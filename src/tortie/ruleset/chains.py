@@ -26,8 +26,8 @@ from tortie.ruleset.limits import connection_limit
 from tortie.ruleset.marks import clear_bits, lacks_bit
 from tortie.ruleset.names import comment
 from tortie.ruleset.options import Options
-from tortie.ruleset.places import WORKLOAD_PLACES, Kind, Place
-from tortie.ruleset.rules import matches_everything
+from tortie.ruleset.places import HOSTS_OWN_PLACES, WORKLOAD_PLACES, Kind, Place
+from tortie.ruleset.rules import denial, matches_everything
 from tortie.ruleset.tunnels import no_tunnel_rules
 from tortie.ruleset.values import (
     Accept,
@@ -35,13 +35,14 @@ from tortie.ruleset.values import (
     CtStateMatch,
     Drop,
     Jump,
+    Reject,
     Rule,
 )
 
 _MAX_GROUP_DEPTH = MAX_DEPTH - 2
 """Chains below the class's, which stands below the base chain."""
 
-_OWN_TRAFFIC = (*WORKLOAD_PLACES, Place.HOST_IN, Place.HOST_OUT)
+_OWN_TRAFFIC = (*WORKLOAD_PLACES, *HOSTS_OWN_PLACES)
 """Where profiles are asked, and what nothing allows is dropped."""
 
 
@@ -61,7 +62,7 @@ def class_body(place: Place, content: ClassContent, tiers: Iterable[TierGroups],
     options = stage.options
     rules = (
         *_beginning(place, content, options),
-        *(rule for tier in tiers for rule in _tier_body(tier, options)),
+        *(rule for tier in tiers for rule in _tier_body(tier, stage)),
         *_ending(place, content, stage),
     )
     last = next(index for index, rule in enumerate(rules) if _decides_all(rule))
@@ -82,7 +83,7 @@ def effective_rules(rules: Iterable[HostRule]) -> tuple[HostRule, ...]:
 
 
 def _decides_all(rule: Rule) -> bool:
-    return not rule.matches and isinstance(rule.statements[-1], (Accept, Drop))
+    return not rule.matches and isinstance(rule.statements[-1], (Accept, Drop, Reject))
 
 
 def _beginning(place: Place, content: ClassContent, options: Options) -> Iterator[Rule]:
@@ -95,8 +96,8 @@ def _beginning(place: Place, content: ClassContent, options: Options) -> Iterato
         yield from no_tunnel_rules(options)
 
 
-def _tier_body(tier: TierGroups, options: Options) -> Iterator[Rule]:
-    passed = options.marks.passed
+def _tier_body(tier: TierGroups, stage: GroupStage) -> Iterator[Rule]:
+    passed = stage.options.marks.passed
     if any(group.can_pass for group in tier.groups):
         yield Rule((), (clear_bits(passed),), comment(f"tier {tier.tier.name}"))
     may_have_passed = False
@@ -106,13 +107,13 @@ def _tier_body(tier: TierGroups, options: Options) -> Iterator[Rule]:
         may_have_passed = may_have_passed or group.can_pass
     if tier.tier.default_action == "Deny":
         guard = (lacks_bit(passed),) if may_have_passed else ()
-        yield Rule(guard, (Drop(),), comment(f"tier {tier.tier.name}: Deny"))
+        yield Rule(guard, (denial(stage.kind, stage.options),), comment(f"tier {tier.tier.name}: Deny"))
 
 
 def _ending(place: Place, content: ClassContent, stage: GroupStage) -> Iterator[Rule]:
     for index, rule in enumerate(content.profile_rules):
         yield from stage.compile(rule, comment(f"profiles {place.direction.lower()} {index}"))
     if place in _OWN_TRAFFIC:
-        yield Rule((), (Drop(),), "no rule allows it")
+        yield Rule((), (denial(stage.kind, stage.options),), "no rule allows it")
     else:
         yield Rule((), (Accept(),), "no policy decides it")

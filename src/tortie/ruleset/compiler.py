@@ -58,13 +58,13 @@ from tortie.ruleset.kept import Kept
 from tortie.ruleset.limits import NO_LIMITS, PACKET_RATES, LimitTable
 from tortie.ruleset.options import Options
 from tortie.ruleset.placeclasses import PlaceClasses
-from tortie.ruleset.places import WORKLOAD_PLACES, Place
+from tortie.ruleset.places import WORKLOAD_PLACES, places_of
 from tortie.ruleset.runs.keysets import Key
 from tortie.ruleset.runs.shapes import Space
 from tortie.ruleset.sets import SetTable
 from tortie.ruleset.spoofing import SPOOFERS, SpoofTable
 from tortie.ruleset.stages import WORKLOADS, Presence, stages
-from tortie.ruleset.tunnels import NO_TUNNELS, TunnelTable
+from tortie.ruleset.tunnels import TunnelTable
 from tortie.ruleset.values import ChainDelete, Flush, SetDelta
 
 
@@ -76,14 +76,15 @@ class Compiler:
         self._sets = SetTable()
         self._policies: dict[PolicyId, HostPolicy] = {}
         self._dirty_policies: set[PolicyId] = set()
-        self._contents = Contents()
+        self._contents = Contents(self._options)
         self._workloads = Dispatcher()
-        self._hosts = HostDispatcher(self._is_host)
+        places = places_of(self._options)
+        self._hosts = HostDispatcher(places, self._is_host)
         self._groups = {
             stage: GroupTable(GroupStage(*stage, self._sets, self._options))
-            for stage in dict.fromkeys((place.direction, place.kind) for place in Place)
+            for stage in dict.fromkeys((place.direction, place.kind) for place in places)
         }
-        self._places = {p: PlaceClasses(p, self._groups[p.direction, p.kind]) for p in Place}
+        self._places = {p: PlaceClasses(p, self._groups[p.direction, p.kind]) for p in places}
         self._stirred: list[Group] = []
         """Groups that were told of members of sets."""
         self._limits = LimitTable()
@@ -274,10 +275,9 @@ class Compiler:
             names.add(SPOOFERS)
         if self._unlike:
             names.add(WORKLOADS)
-        judged = frozenset(place for place, classes in self._places.items() if not classes.is_empty)
         return Presence(
-            judged=judged,
+            judged=frozenset(place for place, classes in self._places.items() if not classes.is_empty),
             names=names,
             wildcards={p: classes.wildcard for p, classes in self._places.items() if classes.wildcard is not None},
-            tunnels=NO_TUNNELS if judged.isdisjoint((Place.HOST_IN, Place.HOST_OUT)) else self._tunnels.encapsulation,
+            tunnels=self._tunnels.encapsulation,
         )

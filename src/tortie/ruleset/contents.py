@@ -20,7 +20,9 @@ from tortie.model.policy import Direction
 from tortie.ruleset.chains import effective_rules
 from tortie.ruleset.classes import ClassContent, ClassTier
 from tortie.ruleset.limits import limits_connections
-from tortie.ruleset.places import Kind, Place
+from tortie.ruleset.logprefix import named_for_profile
+from tortie.ruleset.options import Options
+from tortie.ruleset.places import HOSTS_OWN_PLACES, Kind, Place
 
 _Tiers: TypeAlias = tuple[TierPolicies, ...]
 _Key: TypeAlias = tuple[Place, int, tuple[str, ...], bool]
@@ -29,7 +31,8 @@ _Key: TypeAlias = tuple[Place, int, tuple[str, ...], bool]
 class Contents:
     """The policies and profiles of the host, as far as what an endpoint enforces depends on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self.profiles: dict[str, HostProfile] = {}
         self.staged: set[PolicyId] = set()
         """Never enforced; a tier of nothing else does not exist for the endpoint."""
@@ -46,7 +49,7 @@ class Contents:
 
     def of_host(self, place: Place, endpoint: HostHostEndpoint) -> ClassContent:
         """Profiles count for the host's own traffic only."""
-        profiles = endpoint.profiles if place in (Place.HOST_IN, Place.HOST_OUT) else ()
+        profiles = endpoint.profiles if place in HOSTS_OWN_PLACES else ()
         return self._content(place, tiers_of(place, endpoint), profiles, is_limited=False)
 
     def _content(self, place: Place, tiers: _Tiers, profiles: tuple[str, ...], *, is_limited: bool) -> ClassContent:
@@ -64,12 +67,12 @@ class Contents:
         policies = tier.ingress if place.direction is Direction.INGRESS else tier.egress
         if self.staged:
             policies = tuple(policy_id for policy_id in policies if policy_id not in self.staged)
-        has_end = place.kind is Kind.FILTER
-        return ClassTier(tier.name, tier.default_action if has_end else "Pass", policies)
+        return ClassTier(tier.name, tier.default_action if place.kind.is_filter else "Pass", policies)
 
     def _profile_rules(self, name: str, direction: Direction) -> Sequence[HostRule]:
         profile = self.profiles[name]
-        return profile.ingress if direction is Direction.INGRESS else profile.egress
+        rules = profile.ingress if direction is Direction.INGRESS else profile.egress
+        return named_for_profile(rules, name, self._options)
 
 
 def tiers_of(place: Place, endpoint: HostHostEndpoint) -> _Tiers:

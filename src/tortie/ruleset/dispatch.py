@@ -97,11 +97,11 @@ class Dispatcher:
 class HostDispatcher:
     """The host endpoints, and the interfaces of the host. There are few of either, so they are looked at as a whole."""
 
-    def __init__(self, is_host: Callable[[str], bool]) -> None:
+    def __init__(self, places: Iterable[Place], is_host: Callable[[str], bool]) -> None:
         self._is_host = is_host
         self._endpoints: dict[EndpointId, HostHostEndpoint] = {}
         self._interfaces: Mapping[str, frozenset[Address]] = {}
-        self._given: dict[Place, dict[str, ClassContent]] = {place: {} for place in HOST_PLACES}
+        self._given: dict[Place, dict[str, ClassContent]] = {place: {} for place in places if place in HOST_PLACES}
         self._is_dirty = False
 
     def set_endpoint(self, endpoint_id: EndpointId, endpoint: HostHostEndpoint | None) -> None:
@@ -153,4 +153,4 @@ class HostDispatcher:
             for ifname, endpoint_id in found.items()
             if not (place.kind is Kind.UNTRACKED and ifname == WILDCARD)
         }
-        return {ifname: content for ifname, content in at.items() if place.kind is Kind.FILTER or content.tiers}
+        return {ifname: content for ifname, content in at.items() if place.kind.is_filter or content.tiers}

@@ -2,8 +2,10 @@
 
     a policy's or profile's rules ──► addresses of the workloads that it governs
     an endpoint, its tiers ─────────► its addresses
+    what governs a host endpoint ───► everybody
     members of a set ───────────────► themselves, if a rule lets fewer through now
-    settings ───────────────────────► everybody
+    a host, by which tunnels come ──► its addresses of before
+    settings, tunnels in use ───────► everybody
 
 An address that joins a set from which is allowed, as when a pod comes, casts no doubt. It is only a question of what to look
 at: each flow in doubt is judged by itself.
@@ -12,17 +14,24 @@ at: each flow in doubt is judged by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import msgspec
 
 from tortie.calc.hoststate import (
     ConfigUpdate,
+    Encapsulation,
     EndpointId,
+    HostEndpointRemove,
+    HostEndpointUpdate,
+    HostHostEndpoint,
     HostPolicy,
     HostProfile,
+    HostRemove,
     HostRule,
     HostStateDelta,
+    HostUpdate,
     HostWorkloadEndpoint,
     IPSetDelta,
     IPSetId,
@@ -33,6 +42,7 @@ from tortie.calc.hoststate import (
     PolicyUpdate,
     ProfileRemove,
     ProfileUpdate,
+    TierPolicies,
     TiersUpdate,
     WorkloadEndpointRemove,
     WorkloadEndpointUpdate,
@@ -61,6 +71,9 @@ class Doubts:
 
     def __init__(self) -> None:
         self._endpoints: dict[EndpointId, HostWorkloadEndpoint] = {}
+        self._hosts: dict[EndpointId, HostHostEndpoint] = {}
+        self._nodes: dict[str, frozenset[Network]] = {}
+        """The addresses of the cluster's hosts, which may send tunnelled packets."""
         self._owners: dict[Address, int] = {}
         """How many endpoints have each address."""
         self._rules: dict[PolicyId | str, HostPolicy | HostProfile] = {}
@@ -74,8 +87,12 @@ class Doubts:
     def update(self, delta: HostStateDelta) -> None:
         """Take note of a change."""
         match delta:
-            case ConfigUpdate():
+            case ConfigUpdate() | Encapsulation():
                 self._is_about_all = True
+            case HostUpdate(node=node):
+                self._set_node(node, delta)
+            case HostRemove(node=node):
+                self._set_node(node, None)
             case PolicyUpdate(id=owner, policy=rules) | ProfileUpdate(name=owner, profile=rules):
                 self._set_rules(owner, rules)
             case PolicyRemove(id=owner) | ProfileRemove(name=owner):
@@ -84,6 +101,10 @@ class Doubts:
                 self._set_endpoint(endpoint_id, endpoint)
             case WorkloadEndpointRemove(id=endpoint_id):
                 self._forget(endpoint_id)
+            case HostEndpointUpdate(id=endpoint_id, endpoint=host):
+                self._set_host(endpoint_id, host)
+            case HostEndpointRemove(id=endpoint_id):
+                self._set_host(endpoint_id, None)
             case TiersUpdate(endpoints=ids, tiers=tiers):
                 for endpoint_id in ids:
                     self._set_endpoint(endpoint_id, msgspec.structs.replace(self._endpoints[endpoint_id], tiers=tiers))
@@ -104,7 +125,8 @@ class Doubts:
     def take(self) -> Doubt:
         """All doubt since the last call."""
         governed = self._governed(self._changed) if self._changed else ()
-        doubt = Doubt(self._is_about_all, frozenset((*self._networks, *governed)))
+        is_about_all = self._is_about_all or any(_governs(self._changed, host) for host in self._hosts.values())
+        doubt = Doubt(is_about_all, frozenset((*self._networks, *governed)))
         self._is_about_all = False
         self._changed.clear()
         self._networks.clear()
@@ -133,6 +155,20 @@ class Doubts:
         if before is not None or taken:
             self._networks.update(address.network() for address in endpoint.addresses)
 
+    def _set_host(self, endpoint_id: EndpointId, endpoint: HostHostEndpoint | None) -> None:
+        """Whose traffic goes over an interface of the host is not known: so all may be concerned."""
+        self._hosts.pop(endpoint_id, None)
+        if endpoint is not None:
+            self._hosts[endpoint_id] = endpoint
+        self._is_about_all = True
+
+    def _set_node(self, node: str, told: HostUpdate | None) -> None:
+        before = self._nodes.pop(node, frozenset[Network]())
+        if told is not None:
+            found = (told.ipv4, told.ipv6)
+            self._nodes[node] = frozenset(i.address.network() for i in found if i is not None)
+        self._networks |= before - self._nodes.get(node, frozenset())
+
     def _forget(self, endpoint_id: EndpointId) -> HostWorkloadEndpoint | None:
         before = self._endpoints.pop(endpoint_id, None)
         for address in before.addresses if before is not None else ():
@@ -150,11 +186,20 @@ class Doubts:
         for endpoint in self._endpoints.values():
             tiers = endpoint.tiers  # shared by those that the same policies govern, so looked through once
             if id(tiers) not in is_governed:
-                is_governed[id(tiers)] = not all(
-                    changed.isdisjoint(tier.ingress) and changed.isdisjoint(tier.egress) for tier in tiers
-                )
+                is_governed[id(tiers)] = _have(tiers, changed)
             if is_governed[id(tiers)] or not changed.isdisjoint(endpoint.profiles):
                 yield from (address.network() for address in endpoint.addresses)
+
+
+def _have(tiers: Iterable[TierPolicies], changed: AbstractSet[PolicyId | str]) -> bool:
+    """Whether tiers have any of these policies."""
+    return not all(changed.isdisjoint(tier.ingress) and changed.isdisjoint(tier.egress) for tier in tiers)
+
+
+def _governs(changed: AbstractSet[PolicyId | str], host: HostHostEndpoint) -> bool:
+    """Whether any of these policies and profiles is a host endpoint's. Those of untracked policy are asked for every packet."""
+    tiers = (*host.tiers, *host.forward_tiers, *host.pre_dnat_tiers)
+    return not changed.isdisjoint(host.profiles) or _have(tiers, changed)
 
 
 def _roles(rules: Iterable[HostRule]) -> set[_SetRole]:

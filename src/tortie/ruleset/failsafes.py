@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 
 from tortie.net import Network, Protocol
 from tortie.ruleset.options import Failsafe, Options
-from tortie.ruleset.places import Place
+from tortie.ruleset.places import HOST_OUT_PLACES, Place
 from tortie.ruleset.rules import merged
 from tortie.ruleset.values import Accept, NetsMatch, PortsMatch, ProtocolMatch, Range, Rule, Side
 
+_TO_OUTBOUND_PORTS = (("failsafes_out", Side.DESTINATION, Side.DESTINATION),)
 _LISTS = {
     Place.HOST_IN: (("failsafes_in", Side.DESTINATION, Side.SOURCE),),
     Place.PRE_DNAT: (("failsafes_in", Side.DESTINATION, Side.SOURCE),),
@@ -21,7 +22,7 @@ _LISTS = {
         ("failsafes_in", Side.DESTINATION, Side.SOURCE),
         ("failsafes_out", Side.SOURCE, Side.SOURCE),
     ),
-    Place.HOST_OUT: (("failsafes_out", Side.DESTINATION, Side.DESTINATION),),
+    **dict.fromkeys(HOST_OUT_PLACES, _TO_OUTBOUND_PORTS),
     Place.UNTRACKED_OUT: (
         ("failsafes_out", Side.DESTINATION, Side.DESTINATION),
         ("failsafes_in", Side.SOURCE, Side.DESTINATION),

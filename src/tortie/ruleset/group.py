@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from tortie.calc.hoststate import HostRule, IPSetDelta, PolicyId
-from tortie.model.policy import Action, Direction
+from tortie.model.policy import Direction
 from tortie.ruleset.options import Options
 from tortie.ruleset.places import Kind
 from tortie.ruleset.rules import action_statements, compile_rule
@@ -30,13 +30,13 @@ class GroupStage(NamedTuple):
     sets: SetTable
     options: Options
 
-    def statements(self, action: Action) -> tuple[Statement, ...]:
-        """What an action does here."""
-        return action_statements(action, self.kind, self.options)
+    def statements(self, rule: HostRule) -> tuple[Statement, ...]:
+        """What a rule's action does here."""
+        return action_statements(rule, self.kind, self.options)
 
     def compile(self, rule: HostRule, comment: str) -> list[Rule]:
         """The kernel's rules that do a policy's rule."""
-        return compile_rule(rule, self.statements(rule.action), self.sets.name, self.options.marks, comment)
+        return compile_rule(rule, self.statements(rule), self.sets.name, self.options.marks, comment)
 
 
 class RuleOwner(NamedTuple):

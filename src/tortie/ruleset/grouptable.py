@@ -21,9 +21,9 @@ from tortie.ruleset.flushing import FlushBuilder
 from tortie.ruleset.group import Group, GroupStage, TupleOwners
 from tortie.ruleset.grouping import Edit, Grouping, ListKey, PolicyGroup, Regrouping, edit
 from tortie.ruleset.linear import LinearGroup, PolicyChains
+from tortie.ruleset.logprefix import named_for_policy
 from tortie.ruleset.names import group_chain, policy_chain
 from tortie.ruleset.options import Compilation
-from tortie.ruleset.places import Kind
 from tortie.ruleset.runs import ALWAYS, AUTO, RunsGroup
 from tortie.ruleset.runs.keysets import Key
 from tortie.ruleset.runs.shapes import Space
@@ -168,13 +168,14 @@ class GroupTable:
     def _set_rules(self, group: Group, policy_id: PolicyId, policies: Mapping[PolicyId, HostPolicy]) -> None:
         policy = policies.get(policy_id)
         assert policy is not None, f"endpoints are governed by {policy_id}, which was never sent"
-        group.set_rules(policy_id, policy.ingress if self.stage.direction is Direction.INGRESS else policy.egress)
+        rules = policy.ingress if self.stage.direction is Direction.INGRESS else policy.egress
+        group.set_rules(policy_id, named_for_policy(rules, policy_id, policy.tier, self.stage.options))
         self._stirred.add(group)
 
     def _make(self, chain: str) -> Group:
         """Only Allow as a plain accept is worth tuples: what is judged before DNAT or untracked is few rules, and stays a list."""
         compilation = self.stage.options.compilation
-        if compilation is Compilation.LINEAR or self.stage.kind is not Kind.FILTER:
+        if compilation is Compilation.LINEAR or not self.stage.kind.is_filter:
             return LinearGroup(chain, self._chains)
         return RunsGroup(chain, self.stage, ALWAYS if compilation is Compilation.RUNS else AUTO)
 

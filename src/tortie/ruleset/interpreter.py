@@ -1,15 +1,15 @@
 """What a ruleset means for a packet: the reading of nft(8) that compiler, writers and tests share.
 
 A packet visits the base chains of a hook in order of priority. ``accept`` ends one base chain and the next is visited;
-``drop`` ends everything. A base chain that runs out of rules accepts. A packet of a connection that is known, or of which
+``drop`` and ``reject`` end everything. A base chain that runs out of rules accepts. A packet of a connection that is known, or of which
 only a fragment is there, is the kernel's affair: state and ports are given with the packet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
 
@@ -39,6 +39,7 @@ from tortie.ruleset.values import (
     PortsMatch,
     ProtocolMatch,
     RateElement,
+    Reject,
     Return,
     Rule,
     RulesetValue,
@@ -104,11 +105,11 @@ class Path(Enum):
 class Outcome(RulesetValue, frozen=True):
     """What became of a packet."""
 
-    verdict: Accept | Drop
+    verdict: Accept | Drop | Reject
     packet: Packet
     """As the rules left it."""
     rule: Rule | None = None
-    """What dropped it; None where it was accepted."""
+    """What dropped or rejected it; None where it was accepted."""
     logged: tuple[str, ...] = ()
     """The prefixes of the log entries, in order."""
 
@@ -136,37 +137,35 @@ def path_of(packet: Packet) -> Path:
     return Path.FORWARD if packet.out_interface else Path.TO_HOST
 
 
-def walk(ruleset: Ruleset, packet: Packet, path: Path | None = None) -> Outcome:
+BaseChains: TypeAlias = Mapping[Hook, Sequence[tuple[int, str]]]
+"""Priority and name of each hook's chains, in order."""
+
+
+def base_chains(ruleset: Ruleset) -> BaseChains:
+    """The base chains of a ruleset, for whoever walks it many times."""
+    found: dict[Hook, list[tuple[int, str]]] = {hook: [] for hook in Hook}
+    for name, chain in ruleset.chains.items():
+        if chain.base is not None:
+            found[chain.base.hook].append((chain.base.priority, name))
+    return {hook: sorted(chains) for hook, chains in found.items()}
+
+
+def walk(ruleset: Ruleset, packet: Packet, path: Path | None = None, bases: BaseChains | None = None) -> Outcome:
     """Take *packet* along *path*, by default the one of its interfaces, through every base chain and NAT on it."""
     walker = _Walker(ruleset, packet)
+    bases = base_chains(ruleset) if bases is None else bases
     for hook in (path or path_of(packet)).value:
         # The way out is not known before the packet is routed.
         out_interface = "" if hook is Hook.PREROUTING else packet.out_interface
         walker.packet = msgspec.structs.replace(walker.packet, out_interface=out_interface)
-        for priority, name in _base_chains(ruleset, hook):
+        for priority, name in bases[hook]:
             if priority > NAT_PRIORITY:
                 walker.translate(hook)
             decided = walker.chain(ruleset.chains[name], depth=1)
-            if decided is not None and isinstance(decided.statements[-1], Drop):
-                return Outcome(Drop(), walker.packet, decided, tuple(walker.logged))
+            if decided is not None and isinstance(verdict := decided.statements[-1], Drop | Reject):
+                return Outcome(verdict, walker.packet, decided, tuple(walker.logged))
         walker.translate(hook)
     return Outcome(Accept(), walker.packet, None, tuple(walker.logged))
-
-
-def is_dropped(ruleset: Ruleset, packet: Packet, chains: Iterable[str]) -> bool:
-    """Whether one of these base chains, asked in order, drops the packet; what comes before and between them is left out."""
-    walker = _Walker(ruleset, packet)
-    decided = (walker.chain(ruleset.chains[name], depth=1) for name in chains)
-    return any(rule is not None and isinstance(rule.statements[-1], Drop) for rule in decided)
-
-
-def _base_chains(ruleset: Ruleset, hook: Hook) -> list[tuple[int, str]]:
-    """Priority and name of the hook's chains, in order."""
-    return sorted(
-        (chain.base.priority, name)
-        for name, chain in ruleset.chains.items()
-        if chain.base is not None and chain.base.hook is hook
-    )
 
 
 class _Walker:
@@ -188,7 +187,7 @@ class _Walker:
         )
 
     def chain(self, chain: Chain, depth: int) -> Rule | None:
-        """Walk a chain; the rule whose accept or drop ended it, None if it came to its end."""
+        """Walk a chain; the rule whose verdict ended it, None if it came to its end."""
         if depth > MAX_DEPTH:
             raise LoopError(f"more than {MAX_DEPTH} chains deep")
         for rule in chain.rules:
@@ -203,7 +202,7 @@ class _Walker:
         """Do the statements: the rule that decided, if any, and whether the chain goes on."""
         for statement in rule.statements:
             match statement:
-                case Accept() | Drop():
+                case Accept() | Drop() | Reject():
                     return rule, False
                 case Return():
                     return None, False

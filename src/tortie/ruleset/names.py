@@ -1,7 +1,7 @@
 """What our chains and sets are called, so that ``nft list ruleset`` can be read.
 
     gi-stars/allow-ui     a policy's rules for ingress, and the group that consists of it
-    go-deny-metadata      a cluster-wide policy's rules for egress; gp-… before DNAT, gui-… and guo-… untracked
+    go-deny-metadata      a cluster-wide policy's rules for egress; gp-… before DNAT, gno-… after it, gui-… and guo-… untracked
     gi-default_4kq2m3ab5c a group of several policies of a tier
     ei-5Fq0aVbC2xYz       a class of workloads, ingress; eo-… egress; hi-…, ho-… and so on of host endpoints (``places``)
     gi-_4kq2m3ab5c-SD4-allow   tuples of that group: addresses and ports (``runs.shapes``) that it allows; ….1-… in its run 1
@@ -38,6 +38,7 @@ MAX_COMMENT = 128
 _PREFIXES = {
     (Kind.FILTER, Direction.INGRESS): "gi-",
     (Kind.FILTER, Direction.EGRESS): "go-",
+    (Kind.AFTER_NAT, Direction.EGRESS): "gno-",
     (Kind.PRE_DNAT, Direction.INGRESS): "gp-",
     (Kind.UNTRACKED, Direction.INGRESS): "gui-",
     (Kind.UNTRACKED, Direction.EGRESS): "guo-",

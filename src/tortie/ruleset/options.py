@@ -12,6 +12,8 @@ import msgspec
 
 from tortie.net import TCP, UDP, Network, Protocol
 from tortie.ruleset.marks import DEFAULT_MASK, Marks, allocate
+from tortie.ruleset.networks import maximal
+from tortie.ruleset.values import LogLimit
 
 
 class EndpointToHostAction(StrEnum):
@@ -57,6 +59,13 @@ FAILSAFES_OUT = (
 )
 
 
+class LogRate(NamedTuple):
+    """So many packets every so many seconds."""
+
+    packets: int
+    per_s: int
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the compiler; the defaults are Calico's."""
 
@@ -68,19 +77,32 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     failsafes_in: tuple[Failsafe, ...] = FAILSAFES_IN
     failsafes_out: tuple[Failsafe, ...] = FAILSAFES_OUT
     vxlan_port: int = 4789
+    external_nodes: tuple[Network, ...] = ()
+    """Who may send tunnelled packets besides the cluster's hosts; none within another."""
     allow_vxlan_from_workloads: bool = False
     allow_ipip_from_workloads: bool = False
     drop_invalid: bool = True
     """Whether endpoints drop what conntrack calls invalid."""
     may_spoof: bool = False
     """Whether a workload may send from the sources that it asked for (``workloadSourceSpoofing: Any``)."""
+    rejects: bool = False
+    """Whether who is denied is told so (``nftablesFilterDenyAction: Reject``)."""
     log_prefix: str = "calico-packet"
+    """May hold specifiers (``logprefix``)."""
+    log_rate: LogRate | None = None
+    """How many packets a rule logs; None: all."""
+    log_burst: int = 5
+    """How many it logs at once in spite of it."""
     mark_mask: int = DEFAULT_MASK
     compilation: Compilation = Compilation.AUTO
 
     @property
     def marks(self) -> Marks:
         return _marks(self.mark_mask)
+
+    @property
+    def log_limit(self) -> LogLimit | None:
+        return LogLimit(*self.log_rate, self.log_burst) if self.log_rate is not None else None
 
     def excludes(self, ifname: str) -> bool:
         """Whether the interface is never a host endpoint."""
@@ -130,8 +152,30 @@ def _failsafe(port: Mapping[str, Any]) -> Failsafe:
     )
 
 
+def _networks(value: Iterable[Any]) -> tuple[Network, ...]:
+    return maximal(Network.parse(str(text), strict=False) for text in value)
+
+
 def _is_any(value: Any) -> bool:
     return str(value) == "Any"
+
+
+def _is_reject(value: Any) -> bool:
+    return str(value).title() == "Reject"
+
+
+_UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+def _rate(value: Any) -> LogRate:
+    """``10/minute``."""
+    count, _, unit = str(value).partition("/")
+    return LogRate(int(count), _UNITS_S[unit])
+
+
+def _burst(value: Any) -> int:
+    """The kernel takes 0 for its default (Linux, NFT_LIMIT_PKT_BURST_DEFAULT)."""
+    return int(value) or Options().log_burst
 
 
 def _mask(value: Any) -> int:
@@ -148,11 +192,15 @@ _SETTINGS: Mapping[str, tuple[str, _Read]] = {
     "failsafeInboundHostPorts": ("failsafes_in", _failsafes),
     "failsafeOutboundHostPorts": ("failsafes_out", _failsafes),
     "vxlanPort": ("vxlan_port", int),
+    "externalNodesList": ("external_nodes", _networks),
     "allowVXLANPacketsFromWorkloads": ("allow_vxlan_from_workloads", bool),
     "allowIPIPPacketsFromWorkloads": ("allow_ipip_from_workloads", bool),
     "disableConntrackInvalidCheck": ("drop_invalid", lambda value: not value),
     "workloadSourceSpoofing": ("may_spoof", _is_any),
+    "nftablesFilterDenyAction": ("rejects", _is_reject),
     "logPrefix": ("log_prefix", str),
+    "logActionRateLimit": ("log_rate", _rate),
+    "logActionRateLimitBurst": ("log_burst", _burst),
     "nftablesMarkMask": ("mark_mask", _mask),
 }
 """The field of the options for each setting, and how it is read."""

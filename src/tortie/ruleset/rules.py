@@ -17,7 +17,9 @@ from typing import TypeAlias, assert_never
 from tortie.calc.hoststate import HostRule, IPSetId, PeerMatch, PortRange
 from tortie.model.policy import Action
 from tortie.net import ICMP, ICMP_OF, ICMPV6, Family, Network
+from tortie.ruleset.logprefix import log_prefix
 from tortie.ruleset.marks import Marks, clear_bits, has_bit, set_bit
+from tortie.ruleset.networks import maximal
 from tortie.ruleset.options import Options
 from tortie.ruleset.places import Kind
 from tortie.ruleset.values import (
@@ -32,6 +34,7 @@ from tortie.ruleset.values import (
     PortsMatch,
     ProtocolMatch,
     Range,
+    Reject,
     Return,
     Rule,
     SetMatch,
@@ -47,6 +50,7 @@ _Matches: TypeAlias = tuple[Match, ...]
 _Allow: TypeAlias = Callable[[Marks], tuple[Statement, ...]]
 _ALLOW: dict[Kind, _Allow] = {
     Kind.FILTER: lambda _: (Accept(),),
+    Kind.AFTER_NAT: lambda _: (Accept(),),
     Kind.PRE_DNAT: lambda marks: (set_bit(marks.accepted), Accept()),
     Kind.UNTRACKED: lambda marks: (NoTrack(), set_bit(marks.accepted), Accept()),
 }
@@ -73,19 +77,24 @@ def compile_rule(
     return compiled
 
 
-def action_statements(action: Action, kind: Kind, options: Options) -> tuple[Statement, ...]:
-    """What an action does in a policy's chain, at a place of this kind."""
-    match action:
+def action_statements(rule: HostRule, kind: Kind, options: Options) -> tuple[Statement, ...]:
+    """What a rule's action does in a policy's chain, at a place of this kind."""
+    match rule.action:
         case Action.ALLOW:
             return _ALLOW[kind](options.marks)
         case Action.DENY:
-            return (Drop(),)
+            return (denial(kind, options),)
         case Action.PASS:
             return (set_bit(options.marks.passed), Return())
         case Action.LOG:
-            return (LogPacket(f"{options.log_prefix}: "),)
+            return (LogPacket(log_prefix(rule, options), options.log_limit),)
         case _:
-            assert_never(action)
+            assert_never(rule.action)
+
+
+def denial(kind: Kind, options: Options) -> Drop | Reject:
+    """What becomes of a packet that policy denies, at a place of this kind."""
+    return Reject() if options.rejects and kind is Kind.FILTER else Drop()
 
 
 def matches_everything(rule: HostRule) -> bool:
@@ -173,16 +182,6 @@ def _address_matches(side: Side, peer: PeerMatch, family: Family, set_names: Set
 
 def _nets_of(nets: Iterable[Network], family: Family) -> tuple[Network, ...]:
     return maximal(net for net in nets if net.family is family)
-
-
-def maximal(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """*networks* without those that lie within another, sorted."""
-    kept: list[Network] = []
-    for network in sorted(set(networks)):
-        # Sorted by address, then length: what contains a network comes before it, and only the last one kept can.
-        if not kept or not kept[-1].contains(network):
-            kept.append(network)
-    return tuple(kept)
 
 
 def merged(ports: Iterable[PortRange | Range]) -> tuple[Range, ...]:

@@ -23,7 +23,7 @@ from tortie.calc.listing import Listing
 from tortie.net import Family, Network
 from tortie.ruleset.counts import count
 from tortie.ruleset.names import networks_name, set_name
-from tortie.ruleset.rules import maximal
+from tortie.ruleset.networks import maximal
 from tortie.ruleset.values import (
     AddressPortElement,
     Element,

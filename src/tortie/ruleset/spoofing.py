@@ -14,7 +14,7 @@ from tortie.net import Family, Network
 from tortie.ruleset.chaintable import ChainTable
 from tortie.ruleset.mapchanges import map_changes
 from tortie.ruleset.names import short_hash
-from tortie.ruleset.rules import maximal
+from tortie.ruleset.networks import maximal
 from tortie.ruleset.sets import SetTable
 from tortie.ruleset.values import Accept, Flush, MapDelta, NetsMatch, Rule, Side
 

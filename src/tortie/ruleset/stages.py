@@ -36,7 +36,7 @@ from tortie.ruleset.marks import clear_bits, has_bit, lacks_bit, set_bit
 from tortie.ruleset.options import EndpointToHostAction, Options
 from tortie.ruleset.places import WORKLOAD_PLACES, Place
 from tortie.ruleset.spoofing import SPOOFERS
-from tortie.ruleset.tunnels import NO_TUNNELS, tunnel_rules
+from tortie.ruleset.tunnels import NO_TUNNELS, no_stranger_rules, tunnel_rules
 from tortie.ruleset.values import (
     Accept,
     BaseChain,
@@ -90,7 +90,7 @@ class Presence(NamedTuple):
     wildcards: Mapping[Place, str] = {}
     """The class of all interfaces that have no endpoint of their own."""
     tunnels: Encapsulation = NO_TUNNELS
-    """How hosts send packets to each other that host endpoints let pass."""
+    """How hosts send packets to each other that host endpoints let pass, and others may not send."""
 
 
 def initial(options: Options) -> Flush:
@@ -209,7 +209,7 @@ class _Stages:
         yield from self._drop_unknown(place.interface)
 
     def _to_host(self) -> Iterator[Rule]:
-        """What a workload may send to its host.
+        """What a workload may send to its host, and nobody may but hosts.
 
         The host action follows egress policy, and an allow in egress policy ends this chain. So with Drop policy is not asked
         at all: either way the packet is dropped.
@@ -219,6 +219,7 @@ class _Stages:
         if PACKET_RATES[place] in self._names:
             yield packet_limit(place)
         yield _KNOWN
+        yield from no_stranger_rules(self._tunnels, self._options)
         for match in is_workload:
             for kind in NEIGHBOUR_DISCOVERY:
                 icmp = ProtocolMatch(ICMPV6), ICMPTypeMatch(Family.V6, kind)
@@ -254,7 +255,7 @@ class _Stages:
         yield Rule((lacks_bit(waiting),), (Accept(),), "judged already")
         yield Rule((), (clear_bits(waiting),), "our mark bits")
         yield from self._leave_workloads(Interface.OUT)
-        yield from self._dispatch(Place.HOST_OUT)
+        yield from self._dispatch(Place.HOST_OUT_AFTER_NAT if self._options.rejects else Place.HOST_OUT)
 
 
 def _stage(name: str, hook: Hook, priority: int, *rules: Rule) -> ChainReplace:

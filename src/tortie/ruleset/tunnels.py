@@ -1,12 +1,13 @@
-"""The hosts' own tunnels, which no host endpoint's policy has to allow, and no workload may speak.
+"""The hosts' own tunnels, which no host endpoint's policy has to allow, and nobody else may speak.
 
 While a pool of the cluster needs encapsulation, hosts send each other packets whose contents are judged by themselves: where they
-go in and where they come out. So the tunnel's packets pass a host endpoint, from and to the addresses of the cluster's hosts:
+go in and where they come out. So the tunnel's packets pass a host endpoint, from and to the addresses of the cluster's hosts. What
+comes out is believed, so from anybody else a host takes none, whether it has host endpoints or not:
 
-    HostUpdate ───► sets of all hosts' addresses ─► stages of host endpoints
+    HostUpdate ───► sets of all hosts' addresses ─► stages of the host's own traffic
     Encapsulation ► which protocols                  └► IPIP, UDP to the VXLAN port
 
-The sets exist while a host endpoint judges the host's own traffic and encapsulation of the family is in use.
+The sets exist while encapsulation of the family is in use.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tortie.ruleset.values import (
     Drop,
     Flush,
     Match,
+    NetsMatch,
     PortsMatch,
     ProtocolMatch,
     Range,
@@ -46,13 +48,17 @@ TunnelDelta: TypeAlias = HostUpdate | HostRemove | Encapsulation
 
 def tunnel_rules(side: Side, used: Encapsulation, options: Options) -> Iterator[Rule]:
     """What passes between hosts; *side* is where the other host's address stands."""
-    vxlan = _vxlan(options)
-    if used.ipip:
-        yield _between(side, Family.V4, "IPIP between hosts", ProtocolMatch(IPIP))
-    if used.vxlan:
-        yield _between(side, Family.V4, "VXLAN between hosts", *vxlan)
-    if used.vxlan_v6:
-        yield _between(side, Family.V6, "VXLAN between hosts", *vxlan)
+    for name, family, matches in _protocols(used, options):
+        for host in (SetMatch(side, family, HOSTS[family]), *_external(side, family, options)):
+            yield Rule((host, *matches), (Accept(),), f"{name} between hosts")
+
+
+def no_stranger_rules(used: Encapsulation, options: Options) -> Iterator[Rule]:
+    """A host takes no tunnel's packets from who is none."""
+    for name, family, matches in _protocols(used, options):
+        stranger = SetMatch(Side.SOURCE, family, HOSTS[family], negate=True)
+        others = _external(Side.SOURCE, family, options, negate=True)
+        yield Rule((*matches, stranger, *others), (Drop(),), f"{name} from a stranger")
 
 
 def no_tunnel_rules(options: Options) -> Iterator[Rule]:
@@ -63,12 +69,24 @@ def no_tunnel_rules(options: Options) -> Iterator[Rule]:
         yield Rule((ProtocolMatch(IPIP),), (Drop(),), "IPIP from a workload")
 
 
+def _protocols(used: Encapsulation, options: Options) -> Iterator[tuple[str, Family, tuple[Match, ...]]]:
+    """The name, family and matches of each tunnel in use."""
+    if used.ipip:
+        yield "IPIP", Family.V4, (ProtocolMatch(IPIP),)
+    if used.vxlan:
+        yield "VXLAN", Family.V4, _vxlan(options)
+    if used.vxlan_v6:
+        yield "VXLAN", Family.V6, _vxlan(options)
+
+
+def _external(side: Side, family: Family, options: Options, *, negate: bool = False) -> list[Match]:
+    """Who counts as a host without being one of the cluster; nothing if nobody does."""
+    nets = tuple(net for net in options.external_nodes if net.family is family)
+    return [NetsMatch(side, nets, negate)] if nets else []
+
+
 def _vxlan(options: Options) -> tuple[Match, ...]:
     return ProtocolMatch(UDP), PortsMatch(Side.DESTINATION, (Range(options.vxlan_port, options.vxlan_port),))
-
-
-def _between(side: Side, family: Family, comment: str, *matches: Match) -> Rule:
-    return Rule((SetMatch(side, family, HOSTS[family]), *matches), (Accept(),), comment)
 
 
 class TunnelTable:

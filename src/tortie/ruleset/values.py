@@ -192,6 +192,14 @@ class Drop(RulesetValue, frozen=True):
     """Drop the packet at once."""
 
 
+class Reject(RulesetValue, frozen=True):
+    """Drop the packet at once and tell its sender, by ICMP "port unreachable" of its family, by which connect(2) is refused.
+
+    This is what ``reject`` alone means in nft(8) and iptables-extensions(8), for TCP as well. The kernel takes it in input, forward
+    and output only (Linux, nft_reject_inet_validate).
+    """
+
+
 class Return(RulesetValue, frozen=True):
     """Go on after the jump that led here; in a base chain: accept (its policy)."""
 
@@ -220,17 +228,26 @@ class NoTrack(RulesetValue, frozen=True):
     """Exempt the packet from connection tracking, then go on. In raw chains only."""
 
 
+class LogLimit(NamedTuple):
+    """How many packets a rule logs: so many every ``per_s`` seconds, after ``burst`` at once (nft(8), LIMIT STATEMENT)."""
+
+    packets: int
+    per_s: int
+    burst: int
+
+
 class LogPacket(RulesetValue, frozen=True):
-    """Write a log entry, then go on."""
+    """Write a log entry, unless that exceeds the limit, then go on. One with a limit is the last of its rule."""
 
     prefix: str
+    limit: LogLimit | None = None
 
 
-Statement: TypeAlias = Accept | Drop | Return | Jump | Dispatch | SetMark | NoTrack | LogPacket
+Statement: TypeAlias = Accept | Drop | Reject | Return | Jump | Dispatch | SetMark | NoTrack | LogPacket
 
 
 class Rule(RulesetValue, frozen=True):
-    """If all matches apply, do the statements in order; a verdict (Accept, Drop, Return) can only be last."""
+    """If all matches apply, do the statements in order; a verdict (Accept, Drop, Reject, Return) can only be last."""
 
     matches: tuple[Match, ...]
     statements: tuple[Statement, ...]

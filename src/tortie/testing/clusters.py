@@ -25,7 +25,7 @@ from tortie.model.policy import Profile, Tier, TierSpec
 from tortie.model.qos import QoSControls
 from tortie.net import MAC, Address, Network
 from tortie.testing import kubernetes_policies
-from tortie.testing.hostresources import random_host_endpoints, random_nodes, random_settings
+from tortie.testing.hostresources import random_host_endpoints, random_nodes, random_pools, random_settings
 from tortie.testing.policies import (
     Setting,
     random_global_network_policy,
@@ -113,6 +113,7 @@ def random_cluster(rng: Random, hosts: int = 2) -> RandomCluster:
             *_profiles(rng, nets),
             *endpoints,
             *random_nodes(rng, host_names),
+            *random_pools(rng),
             *random_host_endpoints(rng, host_names, addresses, links),
             *random_settings(rng, host_names, nets),
             *random_network_sets(rng, names, nets, addresses),

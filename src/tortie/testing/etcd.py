@@ -11,6 +11,7 @@ They end with the process that started them, however it ends.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
 import socket
@@ -154,6 +155,14 @@ class EtcdCluster:
         """The command line of etcdctl for this cluster."""
         flags = self.certificates.client_flags() if self.certificates else ()
         return ["env", "ETCDCTL_API=3", "etcdctl", "--endpoints", ",".join(self.endpoints), *flags, *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """That of a script whose etcdctl is for this cluster."""
+        given = {"ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": ",".join(self.endpoints)}
+        if self.certificates:
+            files = {"CACERT": "ca.pem", "CERT": "client.pem", "KEY": "client.key"}
+            given |= {f"ETCDCTL_{name}": str(self.certificates.folder / file) for name, file in files.items()}
+        return {**os.environ, **given}
 
     def use_passwords(self) -> None:
         """Turn authentication on: user ``root`` with the password ``root``, who may do everything."""

@@ -84,11 +84,23 @@ class Traffic:
 
     def flow(self) -> Flow:
         """Between two addresses of which one at least is of the cluster, and never from one to itself."""
+        if len(self._hosts) > 1 and chance(self._rng, 0.02):
+            return self._between_hosts()
         family, rule = self._aim()
         source, destination = self._address(rule, "source", family), self._address(rule, "destination", family)
         while source == destination or not (self.topology.place(source) or self.topology.place(destination)):
             source, destination = self._address(None, "source", family), self._address(rule, "destination", family)
         return self._ended(source, destination, self._headers(rule, family))
+
+    def _between_hosts(self) -> Flow:
+        """Between two hosts, what their tunnels speak."""
+        family, hosts = self._rng.choice(tuple(Family)), self._rng.sample(self._hosts, 2)
+        source, destination = (
+            self._rng.choice([address for address in self.topology.own(host) if address.family is family])
+            for host in hosts
+        )
+        tunnels = (Headers(protocol=IPIP), Headers(protocol=UDP, source_port=40000, destination_port=_VXLAN_PORT))
+        return self._ended(source, destination, self._rng.choice(tunnels))
 
     def _ended(self, source: Address, destination: Address, headers: Headers) -> Flow:
         way = self.topology.way(source, destination)

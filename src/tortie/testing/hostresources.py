@@ -9,9 +9,10 @@ from typing import Any
 from tortie.model.endpoint import EndpointPort, HostEndpoint, HostEndpointSpec
 from tortie.model.felix import FelixConfiguration, FelixConfigurationSpec
 from tortie.model.felix_values import ProtoPort
+from tortie.model.ipam import IPPool, IPPoolSpec
 from tortie.model.meta import HostName, ObjectMeta
 from tortie.model.topology import Node, NodeBGPSpec, NodeSpec
-from tortie.net import SCTP, TCP, UDP, Address, Network
+from tortie.net import SCTP, TCP, UDP, Address, Family, Network
 from tortie.testing.topology import UPLINKS, own_addresses
 from tortie.testing.vocabulary import LABELS, NODE_LABELS, PORT_NAMES, PORT_NUMBERS, chance, random_labels, some
 from tortie.verdict.names import DEFAULT_ALLOW
@@ -23,6 +24,16 @@ def random_nodes(rng: Random, hosts: Sequence[HostName]) -> Iterator[Node]:
         bgp = NodeBGPSpec(ipv4_address=f"{v4}/24", ipv6_address=f"{v6}/64")
         labels = random_labels(rng, NODE_LABELS)
         yield Node(metadata=ObjectMeta(name=host, labels=labels), spec=NodeSpec(bgp=bgp))
+
+
+def random_pools(rng: Random) -> Iterator[IPPool]:
+    """Of each family perhaps one, whose packets hosts may carry in a tunnel."""
+    for cidr in ("10.65.0.0/16", "fd00:65::/64"):
+        if chance(rng, 0.5):
+            modes: list[dict[str, Any]] = [{"vxlan_mode": "Always"}, {"vxlan_mode": "CrossSubnet"}, {}]
+            modes += [{"ipip_mode": "Always"}] * 3 if "." in cidr else []
+            spec = IPPoolSpec(cidr=Network.parse(cidr), **rng.choice(modes))
+            yield IPPool(metadata=ObjectMeta(name="v4" if "." in cidr else "v6"), spec=spec)
 
 
 # --- host endpoints ------------------------------------------------------------------------------------------------------
@@ -83,12 +94,16 @@ def _fields(rng: Random, nets: Sequence[Network]) -> dict[str, Any]:
         "default_endpoint_to_host_action": rng.choice(("Drop", "Accept", "Accept", "Return")),
         "failsafe_inbound_host_ports": _failsafes(rng, nets),
         "failsafe_outbound_host_ports": _failsafes(rng, nets),
-        "vxlan_port": rng.choice((4789, 8080)),
+        "vxlan_port": rng.choice((4789, 4789, 8080)),
+        "external_nodes_cidr_list": tuple(str(net) for net in some(rng, nets, 2) if net.family is Family.V4),
         "allow_vxlan_packets_from_workloads": chance(rng, 0.7),
         "allow_ipip_packets_from_workloads": chance(rng, 0.7),
         "disable_conntrack_invalid_check": chance(rng, 0.7),
         "workload_source_spoofing": rng.choice(("Any", "Any", "Disabled")),
         "interface_prefix": rng.choice(("cali", "cali,tap", "tap,cali")),
+        "nftables_filter_deny_action": rng.choice(("Reject", "Reject", "Drop")),
+        "log_prefix": rng.choice(("seen", "%t %k %p")),
+        "log_action_rate_limit": rng.choice(("1/second", "9999/day")),
         "nftables_mark_mask": rng.choice((0xFFFF0000, 0xFF000000)),
     }
     return {name: value for name, value in choices.items() if chance(rng, 0.4)}

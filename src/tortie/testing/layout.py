@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tortie.dataplane.links import Links
 from tortie.dataplane.routes import RouteDriver, RouteSet
-from tortie.dataplane.sysctl import Setting, SettingsWanted, SysctlDriver, workload_link_settings
+from tortie.dataplane.sysctl import SettingsWanted, SysctlDriver, workload_link_settings
 from tortie.lab.namespaces import inside_network
 from tortie.lab.packetnetwork import new_link, new_router, new_silent
 from tortie.lab.ports import HEARD, Listener, Port, Sender
@@ -122,17 +122,16 @@ def _build_slot(links: Links, index: int, number: int, host: HostName) -> Slot:
     workload = new_silent()
     port = new_link(links, ifname, _mac(index, "cali", number), workload, "eth0", mac)
     os.close(workload)  # the port keeps it
-    _apply_link_settings(links, ifname)
+    _apply_settings(links, ifname)
     for address in addresses:
         links.add_neighbour(ifname, address, mac)
         links.add_route(ifname, address.network())
     return Slot(host, ifname, mac, addresses, port)
 
 
-def _apply_link_settings(links: Links, ifname: str) -> None:
-    settings = (*workload_link_settings(ifname), Setting(f"net/ipv4/conf/{ifname}/rp_filter", "0"))
+def _apply_settings(links: Links, ifname: str) -> None:
     sysctls = SysctlDriver()
-    sysctls.stage(SettingsWanted(link=ifname, settings=tuple({setting.path: setting for setting in settings}.values())))
+    sysctls.stage(SettingsWanted(link=ifname, settings=workload_link_settings(ifname)))
     sysctls.link_changed(links.get(ifname))
     for batch in sysctls.plan():
         sysctls.apply(batch)

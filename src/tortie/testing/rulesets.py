@@ -27,6 +27,7 @@ from tortie.ruleset.values import (
     InterfaceSetMatch,
     Jump,
     KeyPart,
+    LogLimit,
     LogPacket,
     MapCreate,
     MarkMatch,
@@ -36,6 +37,7 @@ from tortie.ruleset.values import (
     ProtocolMatch,
     Range,
     RateElement,
+    Reject,
     Return,
     Rule,
     SetCreate,
@@ -152,11 +154,18 @@ def look_ups(draw: st.DrawFn, declared: SetDeclaration) -> tuple[Match, ...]:
     return ProtocolMatch(ICMP_OF[declared.family]), match
 
 
+limited_logs = st.builds(
+    LogPacket,
+    texts,
+    st.builds(LogLimit, st.integers(1, 9999), st.sampled_from([1, 60, 3600, 86400]), st.integers(1, 9999)),
+)
+
+
 @st.composite
 def statements(draw: st.DrawFn, chains: Sequence[str], maps: Sequence[str]) -> tuple[Statement, ...]:
     """Some that go on, and perhaps one that ends the rule."""
-    going_on = st.builds(SetMark, marks, marks) | st.builds(LogPacket, texts)
-    ending: list[st.SearchStrategy[Statement]] = [st.sampled_from([Accept(), Drop(), Return()])]
+    going_on = st.builds(SetMark, marks, marks) | st.builds(LogPacket, texts, st.none())
+    ending: list[st.SearchStrategy[Statement]] = [st.sampled_from([Accept(), Drop(), Reject(), Return()]), limited_logs]
     if chains:
         ending.append(st.sampled_from(chains).map(Jump))
     if maps:

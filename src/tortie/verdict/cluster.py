@@ -9,6 +9,7 @@ import msgspec
 
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
 from tortie.model.felix import FelixConfiguration
+from tortie.model.ipam import IPPool
 from tortie.model.kubernetes_endpointslice import EndpointSlice
 from tortie.model.meta import ObjectMeta, Resource
 from tortie.model.policy import Action, GlobalNetworkPolicy, NetworkPolicy, Profile, ProfileSpec, Rule, Tier
@@ -26,6 +27,7 @@ from tortie.verdict.order import AnyPolicy, StagedPolicy, as_if_enforced, asked,
 from tortie.verdict.packet import Party, Traffic
 from tortie.verdict.refs import NO_ADDRESS, End, EndpointRef, HostRef
 from tortie.verdict.settings import settings_of
+from tortie.verdict.tunnels import Tunnels
 from tortie.verdict.verdicts import HostVerdict, Verdict
 
 _ALLOW = (Rule(action=Action.ALLOW),)
@@ -48,6 +50,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """Network sets."""
     nodes: Mapping[str, Node]
     configurations: tuple[FelixConfiguration, ...]
+    tunnels: Tunnels
     interfaces: Mapping[str, InterfaceAddresses]
     """What the caller knows of hosts' interfaces, by node; of the others ``tortie.verdict.interfaces`` guesses."""
 
@@ -59,13 +62,15 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         workloads = [workload_endpoint(resource, profiles) for resource in _all(resources, WorkloadEndpoint)]
         hosts = [host_endpoint(resource, profiles) for resource in _all(resources, HostEndpoint)]
         sets: list[NetworkSet | GlobalNetworkSet] = [*_all(resources, NetworkSet), *_all(resources, GlobalNetworkSet)]
+        nodes = _all(resources, Node)
         return cls(
             policies=_policies(resources, profiles),
             endpoints=tuple(sorted(workloads, key=lambda endpoint: (endpoint.namespace, endpoint.name))),
             host_endpoints=tuple(sorted(hosts, key=lambda endpoint: endpoint.name)),
             sets=tuple(network_set(resource, profiles) for resource in sets),
-            nodes={node.metadata.name: node for node in _all(resources, Node)},
+            nodes={node.metadata.name: node for node in nodes},
             configurations=tuple(_all(resources, FelixConfiguration)),
+            tunnels=Tunnels.of(_all(resources, IPPool), nodes),
             interfaces=interfaces or {},
         )
 
@@ -118,6 +123,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             workloads=tuple(sorted(own, key=lambda endpoint: endpoint.rank)),
             peers=self.peers,
             policies=self.policies,
+            tunnels=self.tunnels,
         )
 
     def judge(self, flow: Flow) -> Verdict:

@@ -10,7 +10,7 @@ in, forward policy included, or out; Allow in the pre-DNAT stage spares it the p
 spares it a workload's policy, or what is asked where a forwarded packet leaves. What the host sends to itself leaves and arrives
 over loopback.
 
-Answers of known connections, address translation, the hosts' own tunnels and limits of rate and number are not asked here.
+Answers of known connections, address translation and limits of rate and number are not asked here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from tortie.model.policy import Direction
+from tortie.net import Address
 from tortie.verdict import gates
 from tortie.verdict.decide import Policies, Question, decide, is_governed
 from tortie.verdict.endpoint import Endpoint, HostInterface, Peer
@@ -29,6 +30,7 @@ from tortie.verdict.packet import HostPacket, Traffic
 from tortie.verdict.refs import EndpointRef, HostEndpointRef, Judge
 from tortie.verdict.settings import Settings
 from tortie.verdict.trace import Cause, Decision, Stage
+from tortie.verdict.tunnels import Tunnels
 from tortie.verdict.verdicts import HostVerdict
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
@@ -56,6 +58,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     """The host's own, those of lower rank first. One without an address is not enforced, so its link is unknown."""
     peers: tuple[Peer, ...]
     policies: Policies
+    tunnels: Tunnels
 
     def passes(self, packet: HostPacket) -> bool:
         """Whether *packet*, the first of a new connection, gets through this host."""
@@ -123,6 +126,8 @@ class _Walk:
 
     def _receive(self, link: Link) -> None:
         """For the host itself."""
+        if self._is_tunnelled and not self._is_host(self._packet.source):
+            self._note(link, Stage.TO_HOST, INGRESS, Cause.STRANGERS_TUNNEL, allowed=False)
         if self._host.is_workload(link):
             self._receive_from_workload(link)
         elif (endpoint := self._host.host_endpoint(link)) is not None:
@@ -187,8 +192,11 @@ class _Walk:
                 return
 
     def _ask_host(self, endpoint: HostInterface, link: Link, direction: Direction, *, spared: bool) -> None:
+        other_end = self._packet.source if direction is INGRESS else self._packet.destination
         if spared:
             self._spare(endpoint, link, Stage.NORMAL, direction)
+        elif self._is_tunnelled and self._is_host(other_end):
+            self._note(link, Stage.NORMAL, direction, Cause.HOSTS_TUNNEL, allowed=True)
         else:
             self._ask(endpoint, link, Stage.NORMAL, direction)
 
@@ -201,6 +209,13 @@ class _Walk:
             self._ask(link, link, Stage.NORMAL, direction)
 
     # --- one question -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_tunnelled(self) -> bool:
+        return self._host.tunnels.carry(self._packet, self._settings)
+
+    def _is_host(self, address: Address) -> bool:
+        return self._host.tunnels.may_use(address, self._settings)
 
     @property
     def _is_valid(self) -> bool:

@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     failsafes_in: tuple[Failsafe, ...] = (Failsafe(TCP, 22), Failsafe(UDP, 68), *_BOTH_WAYS)
     failsafes_out: tuple[Failsafe, ...] = (Failsafe(UDP, 53), Failsafe(UDP, 67), *_BOTH_WAYS)
     vxlan_port: int = 4789
+    external_nodes: tuple[Network, ...] = ()
+    """Who may send tunnelled packets besides the cluster's hosts."""
     allows_vxlan: bool = False
     """Whether workloads may send it."""
     allows_ipip: bool = False
@@ -120,6 +122,14 @@ def _failsafes(ports: Iterable[ProtoPort]) -> tuple[Failsafe, ...]:
     return tuple(found)
 
 
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    found = []
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            found.append(Network.parse(text, strict=False))
+    return tuple(found)
+
+
 _FIELDS: Mapping[str, tuple[str, Any]] = {
     "interface_prefix": ("interface_prefixes", _listed),
     "interface_exclude": ("interface_exclude", _listed),
@@ -127,6 +137,7 @@ _FIELDS: Mapping[str, tuple[str, Any]] = {
     "failsafe_inbound_host_ports": ("failsafes_in", _failsafes),
     "failsafe_outbound_host_ports": ("failsafes_out", _failsafes),
     "vxlan_port": ("vxlan_port", int),
+    "external_nodes_cidr_list": ("external_nodes", _networks),
     "allow_vxlan_packets_from_workloads": ("allows_vxlan", bool),
     "allow_ipip_packets_from_workloads": ("allows_ipip", bool),
     "disable_conntrack_invalid_check": ("drops_invalid", lambda disabled: not disabled),

@@ -82,6 +82,8 @@ class Cause(StrEnum):
     MISSING_PROFILE = "a profile that does not exist"
     NO_PROFILE_RULE = "no profile has a rule that matches"
     TUNNEL = "workloads may not send tunnelled packets"
+    HOSTS_TUNNEL = "a tunnel between hosts of the cluster"
+    STRANGERS_TUNNEL = "only hosts of the cluster may send tunnelled packets"
     INVALID = "connection tracking knows no flow that this packet could begin"
     NOT_DECIDED = "no policy of this stage decides"
     FAILSAFE = "a failsafe port"

@@ -79,7 +79,8 @@ class Judge:
 
     def refuses(self, first: Packet) -> bool:
         self.asked += 1
-        return first.source_port is not None and first.destination_port in self.ports
+        port = first.translation.port if first.translation is not None else first.destination_port
+        return first.source_port is not None and port in self.ports
 
 
 def plane_on(table: Any) -> FlowPlane:
@@ -169,10 +170,16 @@ def test_what_could_not_be_listed_is_looked_at_the_next_time(caplog: pytest.LogC
     assert not table.tracked
 
 
-def test_policy_saw_the_first_packet_after_its_destination_was_translated() -> None:
+def test_policy_saw_the_first_packet_before_and_after_its_destination_was_translated() -> None:
     packet = first_packet(flow(CLIENT, 80, translated=True))
     assert (packet.source, packet.source_port) == (CLIENT, 40_000)
-    assert (packet.destination, packet.destination_port) == (SERVER, 8080)
+    assert (packet.destination, packet.destination_port) == (SERVICE, 80)
+    assert packet.translation == (SERVER, 8080)
+
+
+def test_what_was_not_translated_is_as_it_came() -> None:
+    packet = first_packet(flow(CLIENT, 8080))
+    assert (packet.destination, packet.destination_port, packet.translation) == (SERVER, 8080, None)
 
 
 @pytest.mark.parametrize("protocol", [ICMP, Protocol(47), UDP], ids=str)

@@ -234,6 +234,11 @@ def test_a_pod_that_has_an_endpoint_counts_once() -> None:
     assert told["spec.selector"].endswith("app == 'frontend' (2 endpoints)?")
 
 
+def test_all_means_those_with_an_account_beside_a_selector_of_accounts() -> None:
+    spec = "{selector: '!all()', serviceAccountSelector: \"!(trust == 'high')\"}"
+    assert found(f"{CALICO}kind: GlobalNetworkPolicy\nmetadata: {{name: p}}\nspec: {spec}\n") == {}
+
+
 # --- against the oracle ----------------------------------------------------------------------------------------------------
 
 

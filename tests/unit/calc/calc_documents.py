@@ -67,7 +67,11 @@ def _tier(rng: Random) -> Made:
 
 def _profile(rng: Random) -> Made:
     name = rng.choice(PROFILES)
-    given = {"pcns.team": rng.choice(("red", "blue"))} if name.startswith("kns.") else _labels(rng)
+    given = (
+        {"pcns.team": rng.choice(("red", "blue"))}
+        if name.startswith("kns.")
+        else {"a": rng.choice("xy"), **_labels(rng)}
+    )
     spec = {"labelsToApply": given} if rng.random() < 0.8 else {}
     return ResourceKey(kinds.PROFILE, "", name), {**spec, "ingress": _rules(rng, ""), "egress": _rules(rng, "")}, {}
 
@@ -78,7 +82,7 @@ def _workload_endpoint(rng: Random) -> Made:
     spec: Document = {
         "orchestrator": "k8s", "node": node, "pod": pod, "endpoint": "eth0", "interfaceName": f"cali{pod}",
         "ipNetworks": [f"{a}/{128 if ':' in a else 32}" for a in _some(rng, ADDRESSES, 2)],
-        "profiles": _some(rng, PROFILES, 3), "ports": _some(rng, PORTS, 2),
+        "profiles": rng.sample(PROFILES, rng.choice((0, 1, 2, 4))), "ports": _some(rng, PORTS, 2),
     }  # fmt: skip
     if rng.random() < 0.2:
         spec["qosControls"] = {"ingressPacketRate": 100, "egressMaxConnections": rng.choice((5, 7))}

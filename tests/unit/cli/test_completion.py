@@ -54,7 +54,7 @@ def test_the_table_is_up_to_date() -> None:
         (["lab", "st"], ["status"]),
         (["--datastore", "x", "-n"], []),
         (["get", "ipp"], ["ippools"]),
-        (["get", "gnp"], ["gnp"]),
+        (["get", "gnp"], ["gnp", "gnps"]),
         (["get", "netp"], ["netpol"]),
         (["get", "networkpolicies"], ["networkpolicies", "networkpolicies.networking.k8s.io"]),
         (["get", "ippools", ""], ["black", "blue"]),

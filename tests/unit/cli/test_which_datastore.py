@@ -128,6 +128,29 @@ def test_an_etcd_url_gets_its_certificates_from_the_first_source_that_has_some(
     assert of_system.access == EtcdAccess(username="system", password="s")
 
 
+def test_a_file_that_names_etcd_also_says_who_we_are_there(tmp_path: Path) -> None:
+    text = "datastore: etcds://a:1\netcd: {caFile: ca.pem, username: host1, passwordFile: secret}\n"
+    connection = Settings(config=write(tmp_path / "c.yaml", text)).connection(
+        {"ETCD_USERNAME": "x", "ETCD_PASSWORD": "x"}
+    )
+    access = EtcdAccess(TLS(ca=tmp_path / "ca.pem"), "host1", tmp_path / "secret")
+    assert connection == EtcdConnection(("a:1",), True, access)
+
+
+def test_a_file_that_names_etcd_alone_leaves_who_we_are_to_the_next(tmp_path: Path, system_settings: Path) -> None:
+    write(system_settings, "etcd: {username: system, password: s}\n")
+    config = write(tmp_path / "c.yaml", "datastore: etcd://a:1\n")
+    access = EtcdAccess(username="system", password="s")
+    assert Settings(config=config).connection({}) == EtcdConnection(("a:1",), False, access)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(EtcdAccess(TLS(key="-----BEGIN"), "me", "hidden"))
+    assert "hidden" not in shown
+    assert "BEGIN" not in shown
+    assert "/etc/secret" in repr(EtcdAccess(username="me", password=Path("/etc/secret")))
+
+
 CALICO_VARIABLES = {
     "DATASTORE_TYPE": "etcdv3", "ETCD_ENDPOINTS": "https://a:1, https://b:2", "ETCD_USERNAME": "u", "ETCD_PASSWORD": "p",
     "ETCD_CA_CERT_FILE": "/ca", "ETCD_CERT_FILE": "/cert", "ETCD_KEY_FILE": "/key",
@@ -190,6 +213,8 @@ def test_no_secret_is_shown() -> None:
         ("datastore: etcd://me:pw@a\n", r"f:1:12: datastore: .* holds no user and password"),
         ("etcd: {certFile: c}\n", r"f:1:7: etcd\.keyFile: is missing beside the other half"),
         ("etcd: {username: u}\n", r"f:1:7: etcd\.password: is missing"),
+        ("etcd: {passwordFile: p}\n", r"f:1:7: etcd\.username: is missing"),
+        ("etcd: {username: u, password: p, passwordFile: p}\n", r"f:1:48: etcd\.passwordFile: excludes password"),
         ("- a\n", r"f:1:1: expected one mapping of settings"),
         ("a: [\n", r"f:2:1: .* \(while|f:2:1: "),
         (CALICO_FILE.replace("etcdEndpoints", "etcdEndpoint"), r"f:6:3: spec\.etcdEndpoint: .*did you mean etcdEndpoints\?"),
@@ -200,7 +225,8 @@ def test_no_secret_is_shown() -> None:
         (CALICO_FILE.replace("/v3", "/v1"), r"f:1:13: apiVersion: 'projectcalico\.org/v1' is not one of projectcalico\.org/v3"),
     ],
     ids=[
-        "unknown field", "not a datastore", "no lab", "a password in an URL", "certificate alone", "user alone", "a list", "no YAML",
+        "unknown field", "not a datastore", "no lab", "a password in an URL", "certificate alone", "user alone",
+        "password alone", "two passwords", "a list", "no YAML",
         "Calico's unknown field", "Calico's unknown type", "Kubernetes", "endpoints without scheme", "SRV", "another version",
     ],
 )  # fmt: skip

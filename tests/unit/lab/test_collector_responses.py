@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tortie.datastore.sqlite import SQLiteStore
 from tortie.lab import collector as collector_program
 from tortie.lab import http
 from tortie.lab.collector import DEFAULT_RESOURCES, Collector, ResourceError, parse_resources
 from tortie.lab.target import Failure, Outcome, Target
+from tortie.lab.ui_lab import LabPage
 
 PAGE = Path(collector_program.__file__).parent / "page"
 STATUS = {"status": {"targets": []}}
@@ -156,19 +158,25 @@ def test_reasons_need_a_datastore(collector: Collector) -> None:
     assert (answer.status, answer.body) == (404, b"there is no datastore to look up reasons in\n")
 
 
-def test_the_page_and_all_that_it_refers_to_are_served(collector: Collector) -> None:
-    page = collector.handle(http.Request("GET", "/?example=true"))
+def test_the_pages_and_all_that_they_refer_to_are_served(collector: Collector, tmp_path: Path) -> None:
+    with SQLiteStore.open(tmp_path / "store.db") as store:
+        known = referred_to(collector.handle) | referred_to(LabPage(store).handle)
+    assert known == {f"/assets/{file.name}" for file in PAGE.iterdir() if file.suffix != ".html"}
+
+
+def referred_to(handle: http.Handler) -> set[str]:
+    page = handle(http.Request("GET", "/?example=true"))
     assert page.content_type.startswith("text/html")
     wanted, known = [path.decode() for path in re.findall(rb'(?:href|src)="([^"]+)"', page.body)], set()
     while wanted:
         path = wanted.pop()
-        served = collector.handle(http.Request("GET", path))
+        served = handle(http.Request("GET", path))
         assert served.status == 200, path
         assert ("X-Content-Type-Options", "nosniff") in served.fields
         known.add(path)
         imported = re.findall(rb'from "\./([^"]+)"', served.body)
         wanted += [f"/assets/{name.decode()}" for name in imported if f"/assets/{name.decode()}" not in known]
-    assert known == {f"/assets/{file.name}" for file in PAGE.iterdir() if file.suffix != ".html"}
+    return known
 
 
 def test_the_browser_is_told_to_load_nothing_from_elsewhere(collector: Collector) -> None:

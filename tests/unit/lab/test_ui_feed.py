@@ -37,3 +37,23 @@ def test_no_text_breaks_out_of_its_line() -> None:
     feed.publish("policies", "spec:\n\nevent: responses\r\n")
     assert heard[0].count(b"\n") == 3
     assert b"\r" not in heard[0]
+
+
+def test_what_is_forgotten_is_not_told_to_who_comes_late() -> None:
+    feed, heard = Feed(), list[bytes]()
+    feed.publish("responses", 1)
+    feed.forget("responses")
+    feed.stream().open(heard.append)
+    assert heard == []
+    feed.publish("responses", 1)
+    assert heard == [b"event: responses\ndata: 1\n\n"]
+
+
+def test_it_is_known_whether_anybody_follows() -> None:
+    feed = Feed()
+    assert not feed.followed.is_set()
+    first, second = (feed.stream().open(list[bytes]().append) for _ in range(2))
+    first()
+    assert feed.followed.is_set()
+    second()
+    assert not feed.followed.is_set()

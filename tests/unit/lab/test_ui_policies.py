@@ -11,6 +11,7 @@ import pytest
 
 from tortie.conversion import meaning
 from tortie.datastore.sqlite import SQLiteStore
+from tortie.lab.demo import Demo
 from tortie.lab.stars import STARS
 from tortie.lab.ui_feed import Feed
 from tortie.lab.ui_policies import follow_policies
@@ -44,7 +45,7 @@ def apply_step(store: SQLiteStore, number: int) -> None:
         apply(store, (STARS.folder / manifest.file).read_text(), manifest.namespace or "default")
 
 
-def shown(store: SQLiteStore) -> dict[str, Any]:
+def shown(store: SQLiteStore, demo: Demo | None = STARS) -> dict[str, Any]:
     """What is published of *store* at first."""
 
     class Kept(Feed):
@@ -54,7 +55,7 @@ def shown(store: SQLiteStore) -> dict[str, Any]:
 
     async def run() -> None:
         nonlocal following
-        following = asyncio.create_task(follow_policies(store, STARS, Kept()))
+        following = asyncio.create_task(follow_policies(store, demo, Kept()))
         with contextlib.suppress(asyncio.CancelledError):
             await following
 
@@ -107,3 +108,10 @@ def test_a_policy_of_somebody_else_comes_last_and_belongs_to_no_step(store: SQLi
 def test_a_stored_policy_that_is_invalid_counts_as_absent(store: SQLiteStore) -> None:
     store.apply("/calico/resources/v3/projectcalico.org/globalnetworkpolicies/bad", b'{"spec": {"order": "first"}}')
     assert shown(store)["policies"] == []
+
+
+def test_without_a_demo_there_are_policies_and_no_steps(store: SQLiteStore) -> None:
+    apply_step(store, 2)
+    view = shown(store, None)
+    assert (view["step"], view["titles"]) == (None, [])
+    assert [(policy["name"], policy["step"]) for policy in view["policies"]] == [("default-deny", None)] * 2

@@ -62,6 +62,20 @@ def test_aliases_are_expanded_and_merge_keys_merged(text: str, plainly: object) 
     assert plain(only(text)) == plainly
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param(r'{"a": "\ud83d\ude00\uD83D\uDE01"}', {"a": "\U0001f600\U0001f601"}, id="in JSON they are one"),
+        pytest.param(
+            r'{"a": "\\ud83d\\ude00"}', {"a": r"\ud83d\ude00"}, id="behind an escaped backslash they are text"
+        ),
+        pytest.param(r"a: '\ud83d\ude00'", {"a": r"\ud83d\ude00"}, id="in YAML's single quotes too"),
+    ],
+)
+def test_two_halves_of_a_character_are_read_as_json_means_them(text: str, read: object) -> None:
+    assert [plain(node) for node in documents(text)] == [read]
+
+
 def test_anchors_end_with_their_document() -> None:
     with pytest.raises(YAMLSyntaxError, match=r"alias \*x has no finished anchor"):
         list(documents("a: &x 1\n---\nb: *x\n"))

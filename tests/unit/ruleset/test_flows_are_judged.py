@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, Literal
+
 import msgspec
 import pytest
 
 from tortie.calc.hoststate import (
     EndpointId,
+    HostEndpointUpdate,
+    HostHostEndpoint,
     HostPolicy,
     HostProfile,
     HostRule,
@@ -21,8 +26,9 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action
 from tortie.net import ICMP, TCP, Address, Network, Protocol
-from tortie.ruleset import Compiler, EndpointToHostAction, Options, Packet, Ruleset, apply_flush, initial, walk
+from tortie.ruleset import Compiler, EndpointToHostAction, Options, Outcome, Packet, Ruleset, apply_flush, initial, walk
 from tortie.ruleset.flowjudge import FlowJudge
+from tortie.ruleset.interpreter import Translation
 
 CLIENT, SERVER, HOST, HOST_V6, OUTSIDE, GROUP, EVERYBODY = map(
     Address.parse,
@@ -61,8 +67,8 @@ def packet(source: Address, destination: Address, port: int | None = 80, protoco
     )
 
 
-def refuses(rules: Ruleset, first: Packet) -> bool:
-    return FlowJudge(rules, LINKS, {HOST, HOST_V6}).refuses(first)
+def refuses(rules: Ruleset, first: Packet, interfaces: Iterable[str] = ()) -> bool:
+    return FlowJudge(rules, LINKS, {HOST, HOST_V6}, interfaces).refuses(first)
 
 
 PORT_80 = HostRule(action=Action.ALLOW, protocol=TCP, destination=PeerMatch(ports=(PortRange(80, 80),)))
@@ -109,3 +115,71 @@ def test_a_flow_is_judged_as_the_walk_of_its_first_packet() -> None:
                 assert refuses(rules, first) is expected, whole
                 counts[expected] += 1
     assert all(counts.values()), counts
+
+
+# --- host endpoints -----------------------------------------------------------------------------------------------------------
+
+
+def uplinks(closed: Iterable[str], **policies: HostRule) -> Ruleset:
+    """Host endpoints on these interfaces; by use of policy its rules. The workloads may do anything."""
+    compiler = Compiler()
+    compiler.interfaces_changed({"eth0": frozenset({HOST}), "eth1": frozenset()})
+    allow = (HostRule(action=Action.ALLOW),)
+    compiler.update(ProfileUpdate(name="open", profile=HostProfile(ingress=allow, egress=allow)))
+    for address, ifname in LINKS.items():
+        endpoint = HostWorkloadEndpoint(ifname=ifname, addresses=(address,), profiles=("open",))
+        compiler.update(WorkloadEndpointUpdate(id=EndpointId("ns", ifname), endpoint=endpoint))
+    tiers = {}
+    for use, rule in policies.items():
+        policy_id = PolicyId("GlobalNetworkPolicy", "", use)
+        compiler.update(PolicyUpdate(id=policy_id, policy=HostPolicy(tier="t", ingress=(rule,), egress=(rule,))))
+        end: Literal["Deny", "Pass"] = "Pass" if use == "pre_dnat_tiers" else "Deny"
+        tiers[use] = (TierPolicies(name="t", default_action=end, ingress=(policy_id,), egress=(policy_id,)),)
+    for ifname in closed:
+        endpoint_id = EndpointId("", f"h-{ifname}")
+        compiler.update(HostEndpointUpdate(id=endpoint_id, endpoint=HostHostEndpoint(ifname=ifname, **tiers)))
+    return apply_flush(apply_flush(Ruleset(), initial(Options())), compiler.flush())
+
+
+OTHER = Address.parse("203.0.113.5")
+SERVICE = msgspec.structs.replace(packet(OUTSIDE, HOST, 30080), translation=Translation(SERVER, 80))
+TO_NODE_PORT = HostRule(action=Action.DENY, protocol=TCP, destination=PeerMatch(ports=(PortRange(30080, 30080),)))
+ALL, BOTH, ONE = ("*",), ("eth0", "eth1"), ("eth0",)
+HOST_FLOWS = [
+    pytest.param(ALL, {}, packet(OUTSIDE, HOST, 81), True, id="to the host"),
+    pytest.param(ALL, {}, packet(OUTSIDE, HOST, 22), False, id="to the host, failsafe"),
+    pytest.param(ALL, {"tiers": PORT_80}, packet(OUTSIDE, HOST, 80), False, id="to the host, allowed"),
+    pytest.param(ALL, {"tiers": PORT_80}, packet(HOST, OUTSIDE, 81), True, id="from the host"),
+    pytest.param(ALL, {"tiers": PORT_80}, packet(HOST, OUTSIDE, 80), False, id="from the host, allowed"),
+    pytest.param(ALL, {}, packet(HOST, OUTSIDE, None, ICMP), True, id="from the host, ICMP"),
+    pytest.param(ALL, {}, packet(HOST, SERVER, 81), False, id="from the host to its workload"),
+    pytest.param(ALL, {}, packet(HOST, HOST, 81), False, id="from the host to itself: not asked"),
+    pytest.param(ALL, {}, packet(OUTSIDE, SERVER, 81), False, id="forwarded, no policy for it"),
+    pytest.param(ALL, {"forward_tiers": PORT_80}, packet(OUTSIDE, SERVER, 81), True, id="forwarded to a workload"),
+    pytest.param(ALL, {"forward_tiers": PORT_80}, packet(SERVER, OUTSIDE, 81), True, id="forwarded from a workload"),
+    pytest.param(ALL, {"forward_tiers": PORT_80}, packet(OUTSIDE, OTHER, 81), True, id="forwarded between others"),
+    pytest.param(ALL, {"forward_tiers": PORT_80}, packet(OUTSIDE, OTHER, 80), False, id="forwarded, allowed"),
+    pytest.param(ALL, {"pre_dnat_tiers": TO_NODE_PORT}, SERVICE, True, id="before DNAT, by the port that it came to"),
+    pytest.param(BOTH, {}, packet(OUTSIDE, HOST, 81), True, id="closed on every interface"),
+    pytest.param(ONE, {}, packet(OUTSIDE, HOST, 81), False, id="it may have come over another"),
+    pytest.param(ONE, {"forward_tiers": PORT_80}, packet(OUTSIDE, OTHER, 81), False, id="forwarded over others"),
+]
+
+
+@pytest.mark.parametrize(("closed", "policies", "first", "expected"), HOST_FLOWS)
+def test_a_flow_is_refused_if_it_is_whatever_way_it_came(
+    closed: Iterable[str], policies: dict[str, HostRule], first: Packet, expected: bool
+) -> None:
+    assert refuses(uplinks(closed, **policies), first, ("eth0", "eth1")) is expected
+
+
+def test_interfaces_that_are_judged_alike_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks = []
+
+    def counted(*args: Any, **kwargs: Any) -> Outcome:
+        walks.append(args)
+        return walk(*args, **kwargs)
+
+    monkeypatch.setattr("tortie.ruleset.flowjudge.walk", counted)
+    assert refuses(uplinks(ALL, forward_tiers=PORT_80), packet(OUTSIDE, OTHER, 81), [f"eth{n}" for n in range(50)])
+    assert len(walks) == 1

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tortie.calc.hoststate import (
     AddressPort,
     ConfigUpdate,
+    Encapsulation,
     EndpointId,
+    HostEndpointRemove,
+    HostEndpointUpdate,
+    HostHostEndpoint,
     HostPolicy,
     HostProfile,
+    HostRemove,
     HostRule,
     HostStateDelta,
+    HostUpdate,
     HostWorkloadEndpoint,
+    InterfaceAddress,
     IPSetDelta,
     IPSetId,
     IPSetUpdate,
@@ -163,3 +172,58 @@ def test_doubt_that_was_not_settled_comes_again() -> None:
     taken = found.take()
     found.add(taken)
     assert found.take() == taken
+
+
+# --- host endpoints -----------------------------------------------------------------------------------------------------------
+
+HOST_ID = EndpointId("", "h")
+
+
+def host_endpoint(**uses: PolicyId) -> HostEndpointUpdate:
+    fields = {use: tiers(policy_id) for use, policy_id in uses.items()}
+    return HostEndpointUpdate(id=HOST_ID, endpoint=HostHostEndpoint(ifname="*", profiles=("hosts",), **fields))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_in_doubt"),
+    [
+        pytest.param(host_endpoint(), True, id="the endpoint"),
+        pytest.param(HostEndpointRemove(id=HOST_ID), True, id="the endpoint goes"),
+        pytest.param(PolicyUpdate(id=POLICY, policy=policy(Action.DENY)), True, id="its policy"),
+        pytest.param(ProfileUpdate(name="hosts", profile=HostProfile()), True, id="its profile"),
+        pytest.param(PolicyUpdate(id=OTHER_POLICY, policy=policy(Action.DENY)), False, id="its untracked policy"),
+        pytest.param(ProfileUpdate(name="kns.ns", profile=HostProfile()), False, id="another profile"),
+    ],
+)
+def test_what_governs_a_host_endpoint_is_about_everybody(change: HostStateDelta, is_in_doubt: bool) -> None:
+    found = Doubts()
+    found.update(PolicyUpdate(id=POLICY, policy=policy()))
+    found.update(PolicyUpdate(id=OTHER_POLICY, policy=policy()))
+    for name in ("hosts", "kns.ns"):
+        found.update(ProfileUpdate(name=name, profile=HostProfile()))
+    found.update(host_endpoint(tiers=POLICY, untracked_tiers=OTHER_POLICY))
+    assert found.take().is_about_all, "what was open until now may be closed"
+    found.update(change)
+    assert found.take().is_about_all is is_in_doubt
+
+
+# --- tunnels between hosts ------------------------------------------------------------------------------------------------------
+
+
+def host_at(text: str, **more: Any) -> HostUpdate:
+    return HostUpdate(node="b", ipv4=InterfaceAddress(Address.parse(text), 24), **more)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(HostRemove(node="b"), about("192.0.2.2"), id="it leaves"),
+        pytest.param(host_at("192.0.2.3"), about("192.0.2.2"), id="it has another address"),
+        pytest.param(host_at("192.0.2.2", as_number=64513), Doubt(), id="something else of it changes"),
+        pytest.param(Encapsulation(ipip=True), Doubt(is_about_all=True), id="other tunnels are in use"),
+    ],
+)
+def test_a_host_that_leaves_may_send_no_tunnelled_packets(change: HostStateDelta, expected: Doubt) -> None:
+    found = doubts(host_at("192.0.2.2"))
+    found.update(change)
+    assert found.take() == expected

@@ -5,7 +5,7 @@ import pytest
 from tortie.net import SCTP, TCP, UDP, Network
 from tortie.ruleset import EndpointToHostAction, Options
 from tortie.ruleset.marks import allocate
-from tortie.ruleset.options import FAILSAFES_IN, FAILSAFES_OUT, Failsafe
+from tortie.ruleset.options import FAILSAFES_IN, FAILSAFES_OUT, Failsafe, LogRate
 
 SETTINGS = {
     "interfacePrefix": ("cali, tap", {"interface_prefixes": ("cali", "tap")}),
@@ -17,11 +17,18 @@ SETTINGS = {
     ),
     "failsafeOutboundHostPorts": ([], {"failsafes_out": ()}),
     "vxlanPort": (8472, {"vxlan_port": 8472}),
+    "externalNodesList": (
+        ["198.51.100.7", "198.51.100.0/24"],
+        {"external_nodes": (Network.parse("198.51.100.0/24"),)},
+    ),
     "allowVXLANPacketsFromWorkloads": (True, {"allow_vxlan_from_workloads": True}),
     "allowIPIPPacketsFromWorkloads": (True, {"allow_ipip_from_workloads": True}),
     "disableConntrackInvalidCheck": (True, {"drop_invalid": False}),
     "workloadSourceSpoofing": ("Any", {"may_spoof": True}),
+    "nftablesFilterDenyAction": ("REJECT", {"rejects": True}),
     "logPrefix": ("seen", {"log_prefix": "seen"}),
+    "logActionRateLimit": ("10/minute", {"log_rate": LogRate(10, 60)}),
+    "logActionRateLimitBurst": (100, {"log_burst": 100}),
     "nftablesMarkMask": (0xFF00, {"mark_mask": 0xFF00}),
 }
 
@@ -30,6 +37,15 @@ SETTINGS = {
 def test_a_setting_is_an_option(name):
     value, fields = SETTINGS[name]
     assert Options.of({name: value}) == Options(**fields)
+
+
+def test_a_burst_of_0_is_the_kernels_default():
+    assert Options.of({"logActionRateLimitBurst": 0}) == Options()
+
+
+@pytest.mark.parametrize("value", ["Drop", "drop"])
+def test_by_default_nobody_is_told_of_a_denial(value):
+    assert Options.of({"nftablesFilterDenyAction": value}) == Options()
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -49,6 +65,7 @@ def test_settings_that_are_not_about_rules_do_not_matter():
         ("failsafeInboundHostPorts", [{"protocol": "tcp"}]),
         ("failsafeInboundHostPorts", [{"protocol": "nope", "port": 1}]),
         ("nftablesMarkMask", 0x3),
+        ("logActionRateLimit", "10/week"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name, value):

@@ -8,7 +8,8 @@ from tortie.calc.hoststate import HostRule, IPSetId, IPSetUpdate, PeerMatch, Por
 from tortie.model.policy import Action
 from tortie.net import ICMP, TCP, UDP, Address, Family, Network
 from tortie.ruleset import Options, Packet, Path, Ruleset, apply, walk
-from tortie.ruleset.rules import compile_rule, maximal
+from tortie.ruleset.networks import maximal
+from tortie.ruleset.rules import compile_rule
 from tortie.ruleset.sets import SetTable
 from tortie.ruleset.values import (
     Accept,

@@ -6,6 +6,7 @@ import pytest
 
 from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
+    ConfigUpdate,
     Encapsulation,
     EndpointId,
     HostEndpointRemove,
@@ -90,6 +91,18 @@ def test_what_passes_between_hosts(
     assert host.sends(other, protocol, port) is expected
 
 
+def test_whom_the_settings_list_counts_as_a_host() -> None:
+    host = Host(*HOSTS, Encapsulation(ipip=True, vxlan_v6=True))
+    host.tell(ConfigUpdate(values={"externalNodesList": [f"{STRANGER}/31"]}))
+    assert host.takes(STRANGER, IPIP)
+    assert host.sends(STRANGER, IPIP)
+    assert not host.takes("198.51.100.9", IPIP)
+    assert not host.takes("2001:db8::9", UDP, 4789), "there is nobody of IPv6 in the list"
+    host.tell(HostEndpointRemove(id=ID))
+    assert host.takes(STRANGER, IPIP)
+    assert not host.takes("198.51.100.9", IPIP)
+
+
 def test_hosts_come_and_go() -> None:
     host_a = Host(HOSTS[0], Encapsulation(ipip=True))
     assert not host_a.takes(PEER, IPIP)
@@ -99,14 +112,38 @@ def test_hosts_come_and_go() -> None:
     assert not host_a.takes(PEER, IPIP)
 
 
-def test_a_host_without_host_endpoints_pays_nothing_for_it() -> None:
+@pytest.mark.parametrize(("used", "other", "protocol", "port", "passes_host_endpoints"), CASES)
+def test_without_host_endpoints_only_strangers_tunnels_are_dropped(
+    used: Encapsulation, other: str, protocol: Protocol, port: int | None, passes_host_endpoints: bool
+) -> None:
+    host = Host(*HOSTS, used)
+    host.tell(HostEndpointRemove(id=ID))
+    is_tunnel = (used.ipip and protocol == IPIP) or (used.vxlan and (protocol, port) == (UDP, 4789) and "." in other)
+    assert host.takes(other, protocol, port) is (passes_host_endpoints or not is_tunnel)
+    assert host.sends(other, protocol, port)
+
+
+def test_what_a_stranger_sends_through_a_host_is_none_of_its_business() -> None:
+    host = Host(*HOSTS, Encapsulation(ipip=True))
+    host.tell(HostEndpointRemove(id=ID))
+    through = Packet(
+        source=Address.parse(STRANGER),
+        destination=Address.parse(PEER),
+        protocol=IPIP,
+        in_interface="eth0",
+        out_interface="eth1",
+    )
+    assert walk(host.ruleset, through).is_accepted
+
+
+def test_a_cluster_without_encapsulation_pays_nothing_for_it() -> None:
     host = Host(*HOSTS, Encapsulation(ipip=True, vxlan_v6=True))
     assert {"hosts4", "hosts6"} <= host.ruleset.sets.keys()
     host.tell(Encapsulation(ipip=True))
     assert "hosts6" not in host.ruleset.sets
-    host.tell(HostEndpointRemove(id=ID))
+    host.tell(NONE)
     assert "hosts4" not in host.ruleset.sets
-    assert "inp-2-host" not in host.ruleset.chains
+    assert not any("tunnel" in rule.comment or "IPIP" in rule.comment for rule in host.ruleset.chains["inp-1-wl"].rules)
 
 
 def test_another_compiler_is_told_of_it() -> None:

@@ -147,7 +147,15 @@ def test_every_kind_and_use_occurs():
         "NetworkPolicy",
     }
     wanted |= {"StagedNetworkPolicy", "StagedGlobalNetworkPolicy", "StagedKubernetesNetworkPolicy"}
-    assert kinds.keys() >= wanted | {"FelixConfiguration", "Node", "ServiceAccount", "Namespace", "Profile", "Tier"}
+    assert kinds.keys() >= wanted | {
+        "FelixConfiguration",
+        "IPPool",
+        "Node",
+        "ServiceAccount",
+        "Namespace",
+        "Profile",
+        "Tier",
+    }
     assert uses.keys() >= {"do_not_track", "pre_dnat", "apply_on_forward", "performance_hints", "tier nowhere"}
     assert interfaces.keys() >= {"eth0", "eth1", "*", "by addresses"}
     assert {"failsafe_inbound_host_ports", "workload_source_spoofing", "interface_prefix"} <= settings_seen.keys()

@@ -45,6 +45,7 @@ from tortie.dataplane.nft.expressions import (
     CtLoad,
     Expression,
     FibLoad,
+    Limit,
     Load,
     Log,
     Lookup,
@@ -56,6 +57,7 @@ from tortie.dataplane.nft.expressions import (
     PayloadBase,
     PayloadLoad,
     RangeCompare,
+    Reject,
     Verdict,
     VerdictCode,
 )
@@ -72,6 +74,7 @@ from tortie.ruleset.values import (
     InterfaceSetMatch,
     Jump,
     KeyPart,
+    LogLimit,
     LogPacket,
     MarkMatch,
     Match,
@@ -88,6 +91,7 @@ from tortie.ruleset.values import (
     TupleMatch,
 )
 from tortie.ruleset.values import NoTrack as NoTrackStatement
+from tortie.ruleset.values import Reject as RejectStatement
 
 _INTERFACES = {key: interface for interface, key in META_OF_INTERFACE.items()}
 _FAMILIES = {data: family for family, data in NFPROTO.items()}
@@ -172,6 +176,10 @@ class _RuleDecoder:
     def _next_is(self, *kinds: type[Expression]) -> bool:
         return self._at < len(self._expressions) and isinstance(self._expressions[self._at], kinds)
 
+    def _family(self) -> Family | None:
+        """That which the rule has asked for last."""
+        return next((match.family for match in reversed(self.matches) if isinstance(match, FamilyMatch)), None)
+
     def _compare(self) -> Compare:
         expression = self._next()
         if not isinstance(expression, Compare) or expression.register != REG_1:
@@ -227,8 +235,12 @@ class _RuleDecoder:
                 return _VERDICTS[code]
             case NoTrack():
                 return NoTrackStatement()
+            case Reject(family) if family is self._family():
+                return RejectStatement()
             case Log(prefix):
                 return LogPacket(prefix)
+            case Limit(count, per_s, burst) if isinstance(log := self._next(), Log):
+                return LogPacket(log.prefix, LogLimit(count, per_s, burst))
             case _:
                 pass
         raise _UnrecognisedError(str(expression))

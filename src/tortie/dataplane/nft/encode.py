@@ -32,6 +32,7 @@ from tortie.dataplane.nft.expressions import (
     CtLoad,
     Expression,
     FibLoad,
+    Limit,
     Load,
     Log,
     Lookup,
@@ -43,6 +44,7 @@ from tortie.dataplane.nft.expressions import (
     PayloadBase,
     PayloadLoad,
     RangeCompare,
+    Reject,
     Verdict,
     VerdictCode,
 )
@@ -77,6 +79,7 @@ from tortie.ruleset.values import (
     TupleMatch,
 )
 from tortie.ruleset.values import NoTrack as NoTrackStatement
+from tortie.ruleset.values import Reject as RejectStatement
 
 FULL_MARK = 0xFFFFFFFF
 COMMENT_BYTES = 128
@@ -202,6 +205,7 @@ class _RuleEncoder:
         self.expressions: list[Expression] = []
         self.sets: list[AnonymousSet] = []
         self._protocols: set[int] = set()
+        self._family: Family | None = None
         self._ended = False
 
     def _add(self, *expressions: Expression) -> None:
@@ -220,6 +224,7 @@ class _RuleEncoder:
             case InterfaceSetMatch(interface, name):
                 self._add(MetaLoad(META_OF_INTERFACE[interface]), Lookup(name))
             case FamilyMatch(family):
+                self._family = family
                 self._add(MetaLoad(MetaKey.NFPROTO), Compare(Operator.EQ, NFPROTO[family]))
             case CtStateMatch(states):
                 mask = host_u32(sum(CT_BITS[state] for state in states))
@@ -303,13 +308,18 @@ class _RuleEncoder:
 
     def statement(self, statement: Statement) -> None:
         if self._ended:
-            raise ValueError(f"a rule of nf_tables ends with its verdict, so that {statement} would never be reached")
-        self._ended = isinstance(statement, Accept | Drop | Return | Jump | Dispatch)
+            raise ValueError(
+                f"a rule of nf_tables ends with its verdict or its limit, so that {statement} would not be reached"
+            )
+        has_limit = isinstance(statement, LogPacket) and statement.limit is not None
+        self._ended = has_limit or isinstance(statement, Accept | Drop | RejectStatement | Return | Jump | Dispatch)
         match statement:
             case Accept():
                 self._add(Verdict(VerdictCode.ACCEPT))
             case Drop():
                 self._add(Verdict(VerdictCode.DROP))
+            case RejectStatement():
+                self._add(Reject(self._family))
             case Return():
                 self._add(Verdict(VerdictCode.RETURN))
             case Jump(chain):
@@ -320,10 +330,10 @@ class _RuleEncoder:
                 self._add(*_set_mark(keep, value))
             case NoTrackStatement():
                 self._add(NoTrack())
-            case LogPacket(prefix):
+            case LogPacket(prefix, limit):
                 if len(prefix.encode()) > PREFIX_BYTES:
                     raise ValueError(f"a log prefix has at most {PREFIX_BYTES} bytes: {prefix!r}")
-                self._add(Log(prefix))
+                self._add(*((Limit(*limit),) if limit is not None else ()), Log(prefix))
 
 
 def _set_mark(keep: int, value: int) -> tuple[Expression, ...]:

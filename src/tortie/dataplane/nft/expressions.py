@@ -16,6 +16,7 @@ from typing import ClassVar, TypeAlias
 import msgspec
 
 from tortie.dataplane.netlink.message import attribute, attribute_map, attributes, be32, be64, nest, read_text, text
+from tortie.net import Family
 
 REG_VERDICT = 0
 REG_1 = 1
@@ -70,8 +71,10 @@ _FIB_RESULT_OIF = 1
 _DEFAULT_LOG_LEVEL = 4
 _SECOND = 1
 _LIMIT_PACKETS = 0
-_OVER = 1
+_UNDER, _OVER = 0, 1
 """NFT_LIMIT_F_INV and NFT_CONNLIMIT_F_INV: match what exceeds the limit."""
+_REJECT_FORMS = {None: (2, 1), Family.V4: (0, 3), Family.V6: (0, 4)}
+"""Type and code: NFT_REJECT_ICMPX_UNREACH, of whatever family, or NFT_REJECT_ICMP_UNREACH with the code in ICMP or ICMPv6."""
 
 
 class _Base(msgspec.Struct, frozen=True, gc=False):
@@ -177,6 +180,23 @@ class NoTrack(_Base, frozen=True):
     kernel_name = "notrack"
 
 
+class Reject(_Base, frozen=True):
+    """Drop, and tell the sender by ICMP: port unreachable, in the form that ``reject`` has for nft (enum nft_reject_types)."""
+
+    kernel_name = "reject"
+    family: Family | None = None
+    """That of the packet, where the rule asks for it."""
+
+
+class Limit(_Base, frozen=True):
+    """End the rule here if more packets come than ``count`` every ``per_s`` seconds, after so many at once."""
+
+    kernel_name = "limit"
+    count: int
+    per_s: int
+    burst: int
+
+
 class LimitOver(_Base, frozen=True):
     """End the rule here unless more packets come than so many a second, after so many at once; part of an element of a set."""
 
@@ -201,7 +221,7 @@ class Unknown(_Base, frozen=True):
 
 Expression: TypeAlias = (
     MetaLoad | MetaSet | PayloadLoad | CtLoad | FibLoad | Compare | RangeCompare | Bitwise | Lookup | Load | Verdict | Log | NoTrack
-    | LimitOver | ConnectionsOver | Unknown
+    | Reject | Limit | LimitOver | ConnectionsOver | Unknown
 )  # fmt: skip
 
 
@@ -249,13 +269,21 @@ def _contents(expression: Expression) -> bytes:
             return text(2, prefix) if prefix else b""
         case NoTrack():
             return b""
+        case Reject(family):
+            kind, code = _REJECT_FORMS[family]
+            return be32(1, kind) + attribute(2, bytes([code]))
+        case Limit(count, per_s, burst):
+            return _limit_contents(count, per_s, burst, _UNDER)
         case LimitOver(per_second, burst):
-            rate = be64(1, per_second) + be64(2, _SECOND)
-            return rate + be32(3, burst) + be32(4, _LIMIT_PACKETS) + be32(5, _OVER)
+            return _limit_contents(per_second, _SECOND, burst, _OVER)
         case ConnectionsOver(count):
             return be32(1, count) + be32(2, _OVER)
         case Unknown():
             raise ValueError(f"an expression that we do not know cannot be written: {expression}")
+
+
+def _limit_contents(count: int, per_s: int, burst: int, flags: int) -> bytes:
+    return be64(1, count) + be64(2, per_s) + be32(3, burst) + be32(4, _LIMIT_PACKETS) + be32(5, flags)
 
 
 def _lookup_contents(lookup: Lookup) -> bytes:
@@ -299,7 +327,7 @@ def parse_expression(element: bytes) -> Expression:
     found = {kind: value for kind, value in attributes(contents) if not _is_default(name, kind, value)}
     try:
         expression = _PARSERS[name](found)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, StopIteration):
         return Unknown(name, contents)
     return expression if found.keys() == attribute_map(_contents(expression)).keys() else Unknown(name, contents)
 
@@ -356,9 +384,17 @@ def _parse_bitwise(found: dict[int, bytes]) -> Expression:
 
 
 def _parse_limit(found: dict[int, bytes]) -> Expression:
-    if [_number(found[kind]) for kind in (2, 4, 5)] != [_SECOND, _LIMIT_PACKETS, _OVER]:
-        raise ValueError("a limit not on the packets of a second, or not on more")
-    return LimitOver(_number(found[1]), _number(found[3]))
+    count, per_s, burst, unit, flags = (_number(found[kind]) for kind in (1, 2, 3, 4, 5))
+    if (unit, flags) == (_LIMIT_PACKETS, _UNDER):
+        return Limit(count, per_s, burst)
+    if (per_s, unit, flags) != (_SECOND, _LIMIT_PACKETS, _OVER):
+        raise ValueError("a limit not on packets, or on more than those of a second")
+    return LimitOver(count, burst)
+
+
+def _parse_reject(found: dict[int, bytes]) -> Expression:
+    form = _number(found[1]), _number(found[2])
+    return next(Reject(family) for family, known in _REJECT_FORMS.items() if known == form)
 
 
 def _parse_connlimit(found: dict[int, bytes]) -> Expression:
@@ -392,6 +428,7 @@ _PARSERS: dict[str, Callable[[dict[int, bytes]], Expression]] = {
     "immediate": _parse_immediate,
     "log": lambda found: Log(read_text(found.get(2, b""))),
     "notrack": lambda _found: NoTrack(),
+    "reject": _parse_reject,
     "limit": _parse_limit,
     "connlimit": _parse_connlimit,
 }

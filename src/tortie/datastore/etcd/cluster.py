@@ -54,7 +54,7 @@ class Cluster:
     """See above; for one thread."""
 
     def __init__(
-        self, endpoints: Sequence[str], tls: TLS | None, username: str, password: str, *, patience_s: float
+        self, endpoints: Sequence[str], tls: TLS | None, username: str, password: Path | str, *, patience_s: float
     ) -> None:
         """Begins with any of *endpoints*, so that a fleet spreads over the servers."""
         if not endpoints:
@@ -92,8 +92,8 @@ class Cluster:
         return bool(self.username) and self.token is None
 
     def credentials(self) -> rpc.AuthenticateRequest:
-        """Our user and password."""
-        return rpc.AuthenticateRequest(name=self.username, password=self._password)
+        """Our user and password, whose file is read anew: so a password that was changed is used at the next authentication."""
+        return rpc.AuthenticateRequest(name=self.username, password=_password(self._password))
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call: our token, and that a server without a leader must not answer or keep a watch waiting."""
@@ -131,11 +131,23 @@ def _channel_credentials(tls: TLS) -> grpc.ChannelCredentials:
 def _pem(source: Path | str | None) -> bytes | None:
     if source is None:
         return None
+    return source.encode() if isinstance(source, str) else _content(source)
+
+
+def _password(source: Path | str) -> str:
+    """Without the line's end that editors put behind it."""
     if isinstance(source, str):
-        return source.encode()
+        return source
     try:
-        return source.read_bytes()
+        return _content(source).decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise UnauthorizedError(f"{source} holds no password for etcd: it is not text") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise UnavailableError(
-            f"cannot read {source}, which authenticates etcd's clients or servers: {error.strerror}"
+            f"cannot read {path}, which authenticates etcd's clients or servers: {error.strerror}"
         ) from error

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from math import ceil
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from tortie.datastore.collector import uncollected
 from tortie.datastore.connection import TLS
 from tortie.datastore.etcd import rpc_pb2 as rpc
-from tortie.datastore.etcd.aclient import AsyncClient
 from tortie.datastore.etcd.attempts import Effect
 from tortie.datastore.etcd.client import Client
 from tortie.datastore.etcd.cluster import Cluster
@@ -33,8 +32,10 @@ from tortie.datastore.etcd.codec import (
 )
 from tortie.datastore.etcd.faults import RevisionCompactedError
 from tortie.datastore.etcd.lease import EtcdLease
-from tortie.datastore.etcd.memory import give_back
+from tortie.datastore.etcd.listing import Listing
+from tortie.datastore.etcd.memory import give_back, share_one_heap
 from tortie.datastore.etcd.methods import ALARM, COMPACT, DELETE_RANGE, LEASE_GRANT, PUT, RANGE, STATUS
+from tortie.datastore.etcd.spans import Span
 from tortie.datastore.etcd.watch import EtcdWatch
 from tortie.datastore.store import (
     Absent,
@@ -57,9 +58,6 @@ from tortie.datastore.store import (
 
 PAGE = 10_000
 """Entries of a page: at 500, etcd takes four times as long for 100,000; all at once, both sides need several times the memory."""
-
-_TURNS_TO_SEND = 2
-"""Of the event loop, until a request has left: gRPC makes a task for it inside ours."""
 
 _SAFE_BYTES = MAX_REQUEST_BYTES - (128 << 10)
 """Of keys and values: the rest is for what stands around them, and for the keys of checks."""
@@ -97,14 +95,15 @@ class EtcdStore:
         *,
         tls: TLS | None = None,
         username: str = "",
-        password: str = "",
+        password: Path | str = "",
         patience_s: float = 5.0,
     ) -> Self:
         """The store in the cluster whose servers are at *endpoints* (``HOST:PORT``); connects at the first operation.
 
-        Without *tls* all is said in clear text, the password too. Operations are tried again, at other servers, for
-        *patience_s*: an election takes one or two seconds.
+        Without *tls* all is said in clear text, the password too, which may be a path: that of a file that holds it, read
+        whenever etcd asks. Operations are tried again, at other servers, for *patience_s*: an election takes one or two seconds.
         """
+        share_one_heap()
         return cls(Cluster(endpoints, tls, username, password, patience_s=patience_s))
 
     @property
@@ -129,7 +128,8 @@ class EtcdStore:
             raise ValueError(f"a page cannot hold {limit} entries")
         with self._naming_oldest(prefix, at_revision):
             if limit is not None:
-                return _page(self._range(_listing(prefix, after, at_revision, limit)), at_revision)
+                answer = self._range(_listing(prefix, after, at_revision, limit))
+                return _page(answer, at_revision, is_last=not answer.more)
             pages = tuple(self._pages(prefix, after, at_revision))
         return Page(tuple(entry for page in pages for entry in page.entries), pages[-1].revision, None)
 
@@ -139,34 +139,26 @@ class EtcdStore:
         while answer.more:
             at_revision = at_revision or answer.header.revision
             coming = self._client.ask(_listing(prefix, key_text(answer.kvs[-1].key), at_revision))
-            yield _page(answer, at_revision)
+            yield _page(answer, at_revision, is_last=False)
             answer = coming()
-        yield _page(answer, at_revision)
+        yield _page(answer, at_revision, is_last=True)
 
     async def pages(self, prefix: str, *, at_revision: int | None = None) -> AsyncGenerator[Page, None]:
-        """Pages of ``PAGE`` entries. As in ``list``, the next one is under way while the receiver has this one."""
-        async with AsyncClient(self._cluster, is_for_listing=True) as client:
-            coming = asyncio.create_task(client.call(RANGE, _listing(prefix, None, at_revision)))
-            try:
-                while True:
-                    with self._naming_oldest(prefix, at_revision):
-                        answer = await coming
-                    self._cluster.note(answer.header)
-                    at_revision = at_revision or answer.header.revision
-                    if answer.more:
-                        following = _listing(prefix, key_text(answer.kvs[-1].key), at_revision)
-                        coming = asyncio.create_task(client.call(RANGE, following))
-                        for _ in range(_TURNS_TO_SEND):
-                            await asyncio.sleep(0)
-                    page = _page(answer, at_revision)
-                    del answer  # its memory is as large as the page's
-                    yield page
-                    if page.after is None:
-                        return
-            finally:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
-                give_back()
+        """Pages of ``PAGE`` entries at most; what comes next is under way while the receiver has this one (``listing``)."""
+        try:
+            async with Listing(self._cluster, Span(*range_of(prefix)), at_revision, PAGE) as listing:
+                while not listing.is_over:
+                    yield await self._next(listing, prefix)  # no name for it here: it is the receiver's to let go of
+        finally:
+            give_back()
+
+    async def _next(self, listing: Listing, prefix: str) -> Page:
+        while True:
+            with self._naming_oldest(prefix, listing.revision):
+                answer = await listing.next()
+            self._cluster.note(answer.header)
+            if answer.kvs or listing.is_over:
+                return _page(answer, listing.revision, is_last=listing.is_over)
 
     def revision(self) -> int:
         return self._range(one(_ANY_KEY)).header.revision
@@ -315,7 +307,7 @@ def _listing(prefix: str, after: str | None, at_revision: int | None, limit: int
     return rpc.RangeRequest(key=key, range_end=end, limit=limit or PAGE, revision=at_revision or 0)
 
 
-def _page(answer: rpc.RangeResponse, at_revision: int | None) -> Page:
+def _page(answer: rpc.RangeResponse, at_revision: int | None, *, is_last: bool) -> Page:
     with uncollected():
         entries = entries_of(answer.kvs)
-    return Page(entries, at_revision or answer.header.revision, entries[-1].key if answer.more else None)
+    return Page(entries, at_revision or answer.header.revision, None if is_last else entries[-1].key)

@@ -25,7 +25,9 @@ export function drawStep(element, { step }) {
 
 const keyOf = ({ kind, namespace, name }) => `${kind} ${namespace}/${name}`;
 
+// `step` is null where there is no demo: policies are then of nobody's step.
 export function drawPolicies(element, { step, policies }) {
+  const number = step?.number ?? 0;
   element.hidden = false;
   if (element.firstChild === null) {
     element.append(html("h2", { id: "policies-title" }), html("p", { class: "none" }), html("ul", {}));
@@ -34,9 +36,9 @@ export function drawPolicies(element, { step, policies }) {
   title.textContent = policies.length ? `Policies in force (${policies.length})` : "Policies in force";
   none.textContent = policies.length ? "" : "None. Each namespace’s profile allows everything.";
   // an order by what matters: this step's, what others have added, then the steps before
-  const rank = (policy) => (policy.step === step.number ? 0 : policy.step === null ? 1 : 2 + step.number - policy.step);
+  const rank = (policy) => (policy.step === number ? 0 : policy.step === null ? 1 : 2 + number - policy.step);
   const ordered = [...policies].sort((one, other) => rank(one) - rank(other));
-  keep(list, ordered, keyOf, makePolicy, (item, policy) => updatePolicy(item, policy, step));
+  keep(list, ordered, keyOf, makePolicy, (item, policy) => updatePolicy(item, policy, number));
 }
 
 function makePolicy({ kind, namespace, name }) {
@@ -59,14 +61,15 @@ function makePolicy({ kind, namespace, name }) {
   );
 }
 
-function updatePolicy(item, policy, step) {
+function updatePolicy(item, policy, number) {
   const details = item.firstElementChild;
-  const isNew = policy.step === null || policy.step === step.number;
-  if (item.dataset.step !== String(step.number)) details.open = isNew; // what a reader opened or shut stays so within a step
-  item.dataset.step = step.number;
+  const isNew = number > 0 && (policy.step === null || policy.step === number);
+  if (item.dataset.step !== String(number)) details.open = isNew; // what a reader opened or shut stays so within a step
+  item.dataset.step = number;
   item.dataset.means = JSON.stringify(policy.means);
   item.className = isNew ? "new" : "";
-  item.querySelector(".tag").textContent = policy.step === null ? "added" : isNew ? "new" : `step ${policy.step}`;
+  const tag = policy.step !== null ? `step ${policy.step}` : number > 0 ? "added" : "";
+  item.querySelector(".tag").textContent = isNew && policy.step !== null ? "new" : tag;
   item.querySelector("pre").textContent = policy.spec.trimEnd();
 }
 

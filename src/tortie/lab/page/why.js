@@ -1,13 +1,71 @@
 // Why a connection is allowed or denied: the verdict, what decided it, and everything that was considered on the way.
 
 import { html } from "./dom.js";
+import { markConsidered } from "./policies.js";
 
-// `explanation` is the answer of /explain; `measured` is the connection as drawn, null if nothing is measured there.
-export function drawExplanation(element, from, to, explanation, measured, close) {
+// The explanation that is shown, if any; it follows what changes.
+export class Why {
+  // `find(question)` is the connection as measured, null if nothing is measured there; `select(question)` marks what is drawn of it,
+  // nothing for null; `drawn(question)` is that element.
+  constructor(element, policies, { find, select, drawn }) {
+    Object.assign(this, { element, policies, find, select, drawn });
+    this.asked = null; // the connection that is being explained: its ends, as /explain wants them
+    this.explained = ""; // what is shown of it, so that only a change is drawn, and read out
+    this.seen = ""; // as measured, when it was asked
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.asked) this.forget();
+    });
+  }
+
+  async ask(question) {
+    const own = { ...question };
+    this.asked = own;
+    this.select(own);
+    this.seen = JSON.stringify(this.find(own));
+    const answer = await fetch(`/explain?${new URLSearchParams(own)}`).catch(() => null);
+    const said = answer?.ok ? await answer.json() : await answer?.text();
+    if (this.asked !== own) return; // somebody has asked something else meanwhile
+    if (!answer?.ok) {
+      this.explained = "";
+      drawFailure(this.element, own.from, own.to, said ?? "The lab does not answer.", () => this.forget());
+      return;
+    }
+    const measured = this.find(own);
+    const latest = JSON.stringify([own, said, measured]);
+    if (latest === this.explained) return;
+    this.explained = latest;
+    drawExplanation(this.element, own.from, own.to, said, measured, () => this.forget());
+    markConsidered(this.policies, considered(said));
+  }
+
+  again() {
+    if (this.asked) this.ask(this.asked);
+  }
+
+  // The same where only measurements have come, most of which say nothing new of this connection.
+  measuredAgain() {
+    if (this.asked && JSON.stringify(this.find(this.asked)) !== this.seen) this.again();
+  }
+
+  forget() {
+    const drawn = this.asked && this.drawn(this.asked);
+    const hadFocus = this.element.contains(document.activeElement);
+    this.asked = null;
+    this.explained = "";
+    this.element.hidden = true;
+    this.element.replaceChildren();
+    this.select(null);
+    markConsidered(this.policies, []);
+    if (hadFocus) drawn?.focus();
+  }
+}
+
+// `explanation` is the answer of /explain.
+function drawExplanation(element, from, to, explanation, measured, close) {
   const verdict = explanation.ipv4 ?? explanation.ipv6;
   const word = verdict.allowed ? "allowed" : "denied";
   show(element, `why ${word}`, [`${from} → ${to} `, html("strong", {}, word)], close, [
-    html("p", { class: "flow" }, `${explanation.source} → ${explanation.destination}, TCP port ${explanation.port}`),
+    html("p", { class: "flow" }, `${explanation.source} → ${explanation.destination}, ${explanation.protocol} port ${explanation.port}`),
     ...reasons(explanation, verdict),
     ...verdict.decisions.map((decision) => trace(explanation, decision, verdict.allowed || !decision.allowed)),
     ...otherFamily(explanation),
@@ -15,7 +73,7 @@ export function drawExplanation(element, from, to, explanation, measured, close)
   ]);
 }
 
-export function drawFailure(element, from, to, text, close) {
+function drawFailure(element, from, to, text, close) {
   show(element, "why", [`${from} → ${to}`], close, [html("p", {}, text)]);
 }
 
@@ -28,7 +86,7 @@ function show(element, kind, title, close, content) {
 }
 
 // The names under which the policies that were considered are enforced.
-export function considered(explanation) {
+function considered(explanation) {
   const decisions = (explanation.ipv4 ?? explanation.ipv6).decisions;
   return decisions.filter(({ allowed }) => !allowed).flatMap(({ policies }) => policies);
 }
@@ -84,10 +142,12 @@ function otherFamily(explanation) {
 function contradiction({ ipv4, ipv6 }, measured) {
   if (measured === null) return [];
   const wrong = [
-    [ipv4, measured.ipv4, "IPv4"],
-    [ipv6, measured.ipv6, "IPv6"],
-  ].filter(([verdict, works]) => verdict !== null && verdict.allowed !== works);
-  return wrong.map(([, works, family]) =>
-    html("p", { class: "contradiction" }, `Measured in ${family}: ${works ? "it works" : "no answer"}, as yet.`),
-  );
+    [ipv4, "ipv4", "IPv4"],
+    [ipv6, "ipv6", "IPv6"],
+  ].filter(([verdict, family]) => verdict !== null && verdict.allowed !== measured[family]);
+  return wrong.map(([, family, name]) => {
+    const word = measured.words?.[family] ?? (measured[family] ? "works" : "no answer");
+    const end = word === "refused" ? ": nobody listens there in this family." : ", as yet.";
+    return html("p", { class: "contradiction" }, `Measured in ${name}: ${word}${end}`);
+  });
 }

@@ -285,4 +285,4 @@ class RunsGroup:
         def name(set_id: IPSetId, family: Family) -> str:
             return (stage.sets.networks_name if set_id in peer_sets else stage.sets.name)(set_id, family)
 
-        return tuple(compile_rule(rule, stage.statements(rule.action), name, stage.options.marks, comment))
+        return tuple(compile_rule(rule, stage.statements(rule), name, stage.options.marks, comment))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from tortie.calc.hoststate import IPSetId, Member
 from tortie.model.policy import Direction
 from tortie.net import Family, Network
-from tortie.ruleset.rules import maximal
+from tortie.ruleset.networks import maximal
 from tortie.ruleset.runs.parts import peer_of
 from tortie.ruleset.runs.slots import Slot
 from tortie.ruleset.sets import SetTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tortie.calc.hoststate import IPSetDelta
+from tortie.calc.hoststate import HostRule, IPSetDelta
 from tortie.model.policy import Action
 from tortie.ruleset.group import GroupStage, RuleOwner, TupleOwners
 from tortie.ruleset.runs.keysets import Key, KeySet
@@ -66,7 +66,9 @@ class TupleSets:
         found: dict[int, list[Rule]] = {}
         for key_set in in_order(self._declared):
             matches = look_up(key_set.space, self._stage.direction, key_set.name)
-            found.setdefault(key_set.run, []).append(Rule(matches, self._stage.statements(key_set.action)))
+            found.setdefault(key_set.run, []).append(
+                Rule(matches, self._stage.statements(HostRule(action=key_set.action)))
+            )
         return found
 
     def owners(self, key: Key, space: Space) -> TupleOwners | None:
