@@ -17,6 +17,8 @@ from tortie.testing.tally import Tally
 # user namespace. The children never use gRPC. Read when gRPC begins.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
+pytest_plugins = ["pytester"]  # for the tests of tortie.pytest_plugin
+
 settings.register_profile("soak", max_examples=2000, deadline=None)
 settings.register_profile("test", print_blob=True, deadline=None)  # a busy machine is no fault
 settings.load_profile("soak" if "TORTIE_SOAK" in os.environ else "test")

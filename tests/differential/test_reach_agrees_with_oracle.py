@@ -33,6 +33,8 @@ def test_every_answer_is_the_oracles(number: int, record: Callable[[str, Tally],
         assert [line for found in differing[:3] for line in found.lines()] == []
     record("packets of whole answers", tally)
     assert tally.total / 10 < tally["flows"]["all through"] < tally.total * 9 / 10
+    assert tally["flows"]["of hosts through"]
+    assert tally["flows"]["of hosts stopped"]
 
 
 @pytest.mark.skipif("TORTIE_SEED" not in os.environ, reason="TORTIE_SEED names no cluster")

@@ -308,4 +308,35 @@ DRIVER = (
     ),
 )  # fmt: skip
 
-FAULTS = CALC + RULESET + DRIVER
+ASSERTIONS = (
+    Fault(
+        "a test holds if some of its packets pass", "analysis/assertions/pairs.py",
+        "lacking = allowed.without(required, answer) if is_allow else allowed.both(required, answer)",
+        "lacking = () if is_allow and allowed.both(required, answer) else required if is_allow else allowed.both(required, answer)",
+    ),
+    Fault(
+        "of a network only whole places are asked about", "analysis/assertions/sides.py",
+        "if not place.network.contains(network) or any(hole.contains(network) for hole in place.holes):",
+        "if place.network != network:",
+    ),
+    Fault(
+        "a host is asked about its own workloads", "analysis/assertions/pairs.py",
+        "others &= ~self._of_host(number, by_source=asking.by_source)", "others &= ~0",
+    ),
+    Fault(
+        "what a source may not send tries rules of the destination", "analysis/assertions/coverage.py",
+        "came = self._come(number, Direction.INGRESS, allowed.both(required, sent))",
+        "came = self._come(number, Direction.INGRESS, required)",
+    ),
+    Fault(
+        "a Pass takes packets from the next tier", "analysis/assertions/deciding.py",
+        "self._undecided = [left | aside for left, aside in zip(goes_on, self._aside, strict=True)]",
+        "self._undecided = list(goes_on)",
+    ),
+    Fault(
+        "a rule takes nothing from later ones", "analysis/assertions/deciding.py",
+        "                self._undecided[part] ^= matched", "                self._undecided[part] ^= 0",
+    ),
+)  # fmt: skip
+
+FAULTS = CALC + RULESET + DRIVER + ASSERTIONS

@@ -51,3 +51,12 @@ RULESETS = Finder("random packets through rulesets", (f"{_RANDOM}[0]",))
 HISTORIES = Finder("random histories of the calculation", (_HISTORIES,))
 KERNELS = Finder("random packets through kernels", (_KERNELS,))
 MORE = Finder("more random packets through rulesets", tuple(f"{_RANDOM}[{number}]" for number in range(1, 13)))
+
+POLICY_TESTS = Finder(
+    "tests of policies",
+    ("unit/analysis/test_assertions_of_policies.py", "unit/analysis/test_rules_that_tests_try.py"),
+)
+RANDOM_POLICY_TESTS = Finder(
+    "random tests of policies",
+    ("differential/test_policy_tests_agree_with_oracle.py::test_every_outcome_is_the_oracles",),
+)

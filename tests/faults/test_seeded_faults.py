@@ -16,8 +16,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fault_table import CALC, FAULTS, RULESET, SOURCE, Fault
-from finders import HISTORIES, KERNELS, MORE, RULESETS, WITHIN_S, Finder
+from fault_table import ASSERTIONS, CALC, FAULTS, RULESET, SOURCE, Fault
+from finders import HISTORIES, KERNELS, MORE, POLICY_TESTS, RANDOM_POLICY_TESTS, RULESETS, WITHIN_S, Finder
 
 DRAWN = 4
 WANTED = os.environ.get("TORTIE_FAULTS", "")
@@ -26,11 +26,13 @@ FINDERS = {
     "calc": (RULESETS, HISTORIES, HISTORIES, MORE),
     "ruleset": (RULESETS, MORE, KERNELS),
     "driver": (KERNELS, KERNELS),
+    "assertions": (POLICY_TESTS, RANDOM_POLICY_TESTS),
 }
 
 
 def part_of(fault: Fault) -> str:
-    return "calc" if fault in CALC else "ruleset" if fault in RULESET else "driver"
+    parts = {"calc": CALC, "ruleset": RULESET, "assertions": ASSERTIONS}
+    return next((part for part, faults in parts.items() if fault in faults), "driver")
 
 
 def faulty(fault: Fault | None, folder: Path) -> Path:

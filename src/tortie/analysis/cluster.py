@@ -20,7 +20,7 @@ from tortie.conversion import ConversionError, convert, endpoint_of_pod, staged_
 from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
 from tortie.model.kinds import ResourceKey, key_of, kind_of
-from tortie.model.kubernetes import Namespace, Pod, ServiceAccount
+from tortie.model.kubernetes import Namespace, Pod, Service, ServiceAccount
 from tortie.model.meta import ObjectMeta, Resource
 from tortie.model.policy import Action, Profile, ProfileSpec, Rule, Tier, TierSpec
 from tortie.model.staged import StagedKubernetesNetworkPolicy
@@ -45,6 +45,8 @@ class KnownCluster(msgspec.Struct, frozen=True, kw_only=True):
     """The node of each pod that has the host's network: ``namespace/pod``."""
     nodes: Mapping[str, tuple[Address, ...]]
     """Every node that anything names, with its own addresses where they are known."""
+    services: Mapping[str, Service] = {}
+    """By ``namespace/name``."""
     left_out: tuple[str, ...] = ()
     """One sentence for each part that means nothing, with what stands for it."""
 
@@ -94,10 +96,11 @@ def filled_in(resources: Mapping[ResourceKey, Resource], node: str = "") -> Know
 def known(
     resources: Mapping[ResourceKey, Resource], all_of_them: Iterable[Resource], left_out: tuple[str, ...] = ()
 ) -> KnownCluster:
-    """*resources*, with nothing filled in: as they stand in a datastore, whose pods are among *all_of_them*."""
+    """*resources*, with nothing filled in: as they stand in a datastore, whose pods and services are among *all_of_them*."""
+    named = [(f"{item.metadata.namespace}/{item.metadata.name}", item) for item in all_of_them]
     host_network = {
-        f"{pod.metadata.namespace}/{pod.metadata.name}": pod.spec.node_name
-        for pod in all_of_them
+        name: pod.spec.node_name
+        for name, pod in named
         if isinstance(pod, Pod) and pod.spec.host_network and pod.spec.node_name
     }
     return KnownCluster(
@@ -105,6 +108,7 @@ def known(
         workloads=_by_name(resources.values()),
         host_network=host_network,
         nodes=_nodes(resources.values(), host_network.values()),
+        services={name: item for name, item in named if isinstance(item, Service)},
         left_out=left_out,
     )
 
@@ -112,9 +116,7 @@ def known(
 def _is_taken(resource: Resource) -> bool:
     """Whether verdict and calc are given it as it is."""
     kind = kind_of(resource)
-    return kind.name == "EndpointSlice" or not (
-        kind.is_kubernetes or isinstance(resource, StagedKubernetesNetworkPolicy)
-    )
+    return kind.name == "EndpointSlice" or (kind.is_calico and not isinstance(resource, StagedKubernetesNetworkPolicy))
 
 
 # --- what Kubernetes' kinds mean -------------------------------------------------------------------------------------------

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tortie.analysis.existing import Population, Tally
+from tortie.analysis.similar import most_usual, nearest
 from tortie.selectors import Selector
 from tortie.selectors.syntax import And, Compare, Comparison, Has, Node, OneOf, Or, render
 
-_LOOKED_AT = 500
-"""How many names or values are compared with a misspelt one, the most usual first: comparing is slow."""
 _TOLD = 3
 """How many values are told where none is near."""
 
@@ -26,7 +24,7 @@ def shown(node: Node) -> str:
 
 def similar_name(label: str, name: str, population: Population, within: Selector) -> str:
     """A clause that proposes the value of *label* that resembles *name*; empty where none does."""
-    near = _nearest(name, population.tally(within).get(label, Counter()))
+    near = nearest(name, population.tally(within).get(label, Counter()))
     return f"; did you mean {near!r}?" if near else ""
 
 
@@ -53,9 +51,9 @@ def _nearest_value(label: str, wanted: Iterable[str], tallies: _Tallies) -> str:
     if not known:
         return ""
     for value in wanted:
-        if near := _nearest(value, known):
+        if near := nearest(value, known):
             return _did_you_mean(label, near, tallies)
-    told = ", ".join(repr(value) for value in _most_usual(known)[:_TOLD])
+    told = ", ".join(repr(value) for value in most_usual(known)[:_TOLD])
     return f"; {label} is {told}{' and others' if len(known) > _TOLD else ''} there"
 
 
@@ -64,8 +62,8 @@ def _nearest_label(label: str, wanted: Iterable[str], tallies: _Tallies) -> str:
     names = sum(
         (Counter({name: values.total() for name, values in tally.items()}) for _, tally in tallies), Counter[str]()
     )
-    near = _nearest(label, names)
-    candidates = [near] if near else _most_usual(names)
+    near = nearest(label, names)
+    candidates = [near] if near else most_usual(names)
     for value in wanted:
         for name in candidates:
             if _counted(name, value, tallies):
@@ -91,17 +89,3 @@ def _counted(label: str, value: str | None, tallies: _Tallies) -> str:
         if number:
             counts.append(f"{number} {population.noun}{'' if number == 1 else 's'}")
     return ", ".join(counts)
-
-
-def _nearest(word: str, known: Counter[str]) -> str | None:
-    """What resembles *word*, in any case of letters; of several the nearest, and of these the most usual."""
-    by_lower: dict[str, str] = {}
-    for name in _most_usual(known):
-        by_lower.setdefault(name.lower(), name)
-    similar = [name for name in by_lower if abs(len(name) - len(word)) <= max(2, len(word) // 3)][:_LOOKED_AT]
-    close = difflib.get_close_matches(word.lower(), similar, n=1)
-    return by_lower[close[0]] if close else None
-
-
-def _most_usual(known: Counter[str]) -> list[str]:
-    return sorted(known, key=lambda name: (-known[name], name))

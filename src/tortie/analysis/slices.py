@@ -66,9 +66,13 @@ def _slice(service: Service, pod: Pod, address: Address) -> EndpointSlice:
 
 
 def _number(port: ServicePort, pod: Pod) -> int | None:
-    """The pod's port behind the service's; None if it is named and the pod has none of that name."""
+    listed = (found for container in pod.spec.containers for found in container.ports)
+    return target_number(port, ((found.name, found.protocol, found.container_port) for found in listed))
+
+
+def target_number(port: ServicePort, named: Iterable[tuple[str, str, int]]) -> int | None:
+    """The workload's port behind the service's, by its *named* ones (name, protocol, number); None if it has none of that name."""
     target = port.target_port or port.port
     if isinstance(target, int) or target.isdecimal():
         return int(target)
-    listed = (found for container in pod.spec.containers for found in container.ports)
-    return next((p.container_port for p in listed if (p.name, p.protocol) == (target, port.protocol)), None)
+    return next((number for name, protocol, number in named if (name, protocol) == (target, port.protocol)), None)

@@ -12,8 +12,10 @@ from typing import NamedTuple
 import click
 
 from tortie.cli import output
+from tortie.cli.consequences import show_what_opens_and_closes
 from tortie.cli.datastore import open_store
 from tortie.cli.place import Place
+from tortie.cli.policy_guard import guarded, unchecked
 from tortie.cli.writing import Action, Change, Outcome, PartlyDoneError, Stamp, batches, perform
 from tortie.datastore.store import Store
 
@@ -43,19 +45,25 @@ def carry_out(
     *,
     create: bool = False,
     is_repeatable: bool = False,
+    ignore_policy_tests: bool = False,
     then: Callable[[Store], None] = lambda _: None,
 ) -> None:
     """Open the store, commit what *plan* plans and tell it; with *create*, make an SQLite store that is missing.
 
-    *is_repeatable* is ``perform``'s; *then* looks at what is stored afterwards.
+    *is_repeatable* is ``perform``'s; *then* looks at what is stored afterwards. CommandError if the change would break a policy's
+    test, unless those are ignored.
     """
+    check = unchecked if ignore_policy_tests else guarded
     with open_store(place, create=create and report.dry_run == "none") as store:
         if report.dry_run != "none":
-            _show_only(store, plan(store), report)
+            changes = plan(store)
+            _show_only(store, changes, report)
+            if report.dry_run == "server":
+                check(store, changes)
             then(store)
             return
         with _telling_what_was_done(report):
-            outcomes = perform(store, lambda: plan(store), time.monotonic_ns, is_repeatable=is_repeatable)
+            outcomes = perform(store, lambda: check(store, plan(store)), time.monotonic_ns, is_repeatable=is_repeatable)
         then(store)
     tell(outcomes, report)
     _tell_of_parts(len({outcome.revision for outcome in outcomes if outcome.committed_at_ns is not None}))
@@ -69,6 +77,8 @@ def _show_only(store: Store, changes: Sequence[Change], report: Report) -> None:
     if report.form == "text":
         for line in difference(store, changes):
             click.echo(line)
+        if report.dry_run == "server":
+            show_what_opens_and_closes(store, changes)
     writing = [batch for batch in batches(changes, store.limits) if any(change.writes for change in batch)]
     _tell_of_parts(len(writing))
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import click
 
 from tortie.analysis.cluster import KnownCluster, RefusedError, filled_in, known
+from tortie.analysis.followers import followed
 from tortie.analysis.templates import of_a_cluster
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
@@ -27,6 +28,8 @@ class Found(NamedTuple):
 
     cluster: KnownCluster
     blocks: tuple[OwnersUpdate, ...] = ()
+    stored: Mapping[ResourceKey, Resource] = {}
+    """What a datastore holds of resources; empty for files."""
 
 
 def files_or_store(files: Sequence[str], *, recursive: bool, settings: Settings) -> Found:
@@ -55,7 +58,7 @@ def with_and_without(files: Sequence[str], *, recursive: bool, settings: Setting
         stored, _ = _valid(store)
     meant = {key for resource in changed.values() if not isinstance(resource, Pod) for key in convert(resource).objects}
     kept = {key: resource for key, resource in stored.items() if key not in meant}
-    return _filled_in(stored), _filled_in({**kept, **changed})
+    return _filled_in(stored), _filled_in(followed(stored, {**kept, **changed}))
 
 
 def _of_files(files: Sequence[str], *, recursive: bool) -> dict[ResourceKey, Resource]:
@@ -64,20 +67,30 @@ def _of_files(files: Sequence[str], *, recursive: bool) -> dict[ResourceKey, Res
 
 
 def _filled_in(resources: Mapping[ResourceKey, Resource]) -> KnownCluster:
+    cluster = cluster_of_resources(resources)
+    tell_left_out(cluster)
+    return cluster
+
+
+def cluster_of_resources(resources: Mapping[ResourceKey, Resource]) -> KnownCluster:
+    """The cluster in which *resources* have been applied. CommandError."""
     try:
-        cluster = filled_in(resources)
+        return filled_in(resources)
     except RefusedError as error:
         raise CommandError(str(error)) from error
+
+
+def tell_left_out(cluster: KnownCluster) -> None:
+    """Say on standard error what of the cluster means nothing."""
     for sentence in cluster.left_out:
         click.echo(f"Warning: {sentence}", err=True)
-    return cluster
 
 
 def _of_store(store: Store) -> Found:
     """Everything that hosts see: no more is filled in, for nobody else would do it."""
     resources, blocks = _valid(store)
     taken = (as_calico(ResourceUpdate(key, value, revision=1)) for key, value in resources.items())
-    return Found(known({u.key: u.value for u in taken if u.value is not None}, resources.values()), blocks)
+    return Found(known({u.key: u.value for u in taken if u.value is not None}, resources.values()), blocks, resources)
 
 
 def _valid(store: Store) -> tuple[dict[ResourceKey, Resource], tuple[OwnersUpdate, ...]]:

@@ -10,6 +10,8 @@ import click
 from tortie.analysis.reach.matrix import Connection, Group, Matrix
 from tortie.cli import output
 
+_KINDS = {(False, False): "all workloads", (False, True): "all hosts", (True, False): "everywhere outside"}
+"""What all groups of a kind are called, by whether they are outside, and hosts."""
 _TOLD = 4
 """So many of a long list are told."""
 
@@ -52,6 +54,7 @@ def document(matrix: Matrix) -> dict[str, Any]:
                 "name": group.name,
                 "members": group.members,
                 "outside": group.is_outside,
+                "host": group.is_host,
                 "ipVersions": [int(family) for family in group.families],
             }
             for group in matrix.groups
@@ -102,10 +105,10 @@ def sources(matrix: Matrix, connection: Connection) -> str:
 
 
 def _told(matrix: Matrix, numbers: Sequence[int], to: int | None) -> str:
-    workloads, outside = (_numbers(matrix, to, is_outside=kind) for kind in (False, True))
     told: list[str] = []
     left = set(numbers)
-    for everybody, name in ((workloads, "all workloads"), (outside, "everywhere outside")):
+    for (is_outside, is_host), name in _KINDS.items():
+        everybody = _numbers(matrix, to, is_outside=is_outside, is_host=is_host)
         if len(everybody) > 1 and everybody <= left:
             left -= everybody
             told.append(name)
@@ -113,12 +116,13 @@ def _told(matrix: Matrix, numbers: Sequence[int], to: int | None) -> str:
     return ", ".join(told if len(told) <= _TOLD else [*told[: _TOLD - 1], f"{len(told) - _TOLD + 1} more groups"])
 
 
-def _numbers(matrix: Matrix, to: int | None, *, is_outside: bool) -> set[int]:
+def _numbers(matrix: Matrix, to: int | None, *, is_outside: bool, is_host: bool) -> set[int]:
     """All groups of one kind that may be sources of a connection to a group; None: to any."""
     return {
         number
         for number, group in enumerate(matrix.groups)
-        if group.is_outside is is_outside and (to is None or _may_reach(group, number, matrix.groups[to], to))
+        if (group.is_outside, group.is_host) == (is_outside, is_host)
+        and (to is None or _may_reach(group, number, matrix.groups[to], to))
     }
 
 

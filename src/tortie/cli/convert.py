@@ -9,7 +9,6 @@ from tortie.cli.errors import CommandError
 from tortie.cli.jsonl import Answer, UnanswerableError, answer_lines, json_object
 from tortie.cli.manifests import read_manifests
 from tortie.cli.options import files_options, namespace_option
-from tortie.cli.yamltext import yaml_text
 from tortie.conversion import ConversionError, Meaning, endpoint_of_pod
 from tortie.conversion import convert as converted
 from tortie.model.codec import Document, InvalidResourceError, from_document, to_document
@@ -18,6 +17,7 @@ from tortie.model.kinds import KINDS, Kind, key_of
 from tortie.model.kubernetes import Pod
 from tortie.model.meta import Resource
 from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy
+from tortie.model.yamltext import yaml_text
 
 
 @click.command()

@@ -46,7 +46,7 @@ def owner(
       tortie dataplane owner gi-_4kq2m3ab5c-SD4-allow 10.0.0.1 . tcp . 80 --host host1
       tortie dataplane owner gi-_4kq2m3ab5c-SD4-allow "10.0.0.1 . tcp . 80" --host host1 -f manifests/
     """
-    cluster, _ = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
+    cluster = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab)).cluster
     node = node_of(cluster, host)
     try:
         found = tuple_owners(cluster.resources, node, set_name, " ".join(element))

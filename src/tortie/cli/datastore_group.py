@@ -25,7 +25,7 @@ from tortie.datastore.connection import SQLiteConnection
 from tortie.datastore.sqlite import Retention, SQLiteStore
 from tortie.datastore.store import AlreadyExistsError, Store, entries
 from tortie.datastore.transfer import TransferError, export_lines, import_site, read_site
-from tortie.model.kinds import CALICO_PREFIX, KUBERNETES_PREFIX
+from tortie.model.kinds import PREFIXES
 
 _HOUR_S = 3600
 
@@ -162,8 +162,7 @@ _READY: Mapping[bool | None, str] = {True: "yes", False: "no: locked", None: "un
 
 def _contents(store: Store) -> Iterator[Line]:
     is_ready, revision = ready(store), store.revision()
-    prefixes = (CALICO_PREFIX, KUBERNETES_PREFIX)
-    count = sum(1 for prefix in prefixes for _ in entries(store, prefix, at_revision=revision))
+    count = sum(1 for prefix in PREFIXES for _ in entries(store, prefix, at_revision=revision))
     yield Line("ready", is_ready, _READY[is_ready])
     yield Line("resources", count, str(count))
     yield Line("revision", revision, str(revision))

@@ -26,7 +26,6 @@ from tortie.cli.output import json_text, without_metadata
 from tortie.cli.settings import Settings, datastore_options
 from tortie.cli.writing import perform, plan_apply
 from tortie.cli.writing.reading import find
-from tortie.cli.yamltext import yaml_text
 from tortie.datastore.store import Absent, Entry, Put, Store, entries
 from tortie.datastore.transfer import Item, batches
 from tortie.ipam.keys import ROOT
@@ -37,6 +36,7 @@ from tortie.model.codec import Document, InvalidResourceError, decode_document
 from tortie.model.document import ReadResource, read
 from tortie.model.kinds import Kind, parse_path
 from tortie.model.stored import from_storage
+from tortie.model.yamltext import yaml_text
 
 KINDS: Sequence[Kind] = (
     kinds.IP_POOL,

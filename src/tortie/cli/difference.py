@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from tortie.cli.output import without_metadata
 from tortie.cli.writing import Change
 from tortie.cli.writing.reading import find
-from tortie.cli.yamltext import yaml_text
 from tortie.datastore.store import Put, Store
 from tortie.model.codec import InvalidResourceError
 from tortie.model.kinds import parse_path
 from tortie.model.stored import from_storage
+from tortie.model.yamltext import yaml_text
 
 _BOOKKEEPING = ("uid", "creationTimestamp", "resourceVersion")
 

@@ -19,17 +19,18 @@ from tortie.cli.carrying_out import Report, new_stamp, tell
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError, in_one_sentence
 from tortie.cli.naming import required_keys
-from tortie.cli.options import namespace_option, report_option, version_option
+from tortie.cli.options import namespace_option, policy_tests_option, report_option, version_option
+from tortie.cli.policy_guard import Guard, guarded, unchecked
 from tortie.cli.settings import Settings, datastore_options
-from tortie.cli.writing import Outcome, perform, plan_apply
+from tortie.cli.writing import Change, Outcome, Stamp, perform, plan_apply
 from tortie.cli.writing.modifying import current_document
 from tortie.cli.writing.reading import find
-from tortie.cli.yamltext import yaml_text
 from tortie.datastore.store import Store, StoreError
 from tortie.model.document import ReadResource, read
 from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
 from tortie.model.undeclared import undeclared_paths, without_undeclared
+from tortie.model.yamltext import yaml_text
 
 _INTRODUCTION = """\
 # Save and leave the editor to store what is below; leave it unchanged, or empty, to change nothing.
@@ -40,12 +41,14 @@ _INTRODUCTION = """\
 @click.argument("words", nargs=-1, required=True, metavar="KIND NAME...")
 @namespace_option("Of the resources named.")
 @report_option
+@policy_tests_option
 @version_option
 @datastore_options
 @click.pass_obj
 def edit(
-    settings: Settings, words: tuple[str, ...], namespace: str | None, form: str, datastore: str | None, lab: str | None
-) -> None:
+    settings: Settings, words: tuple[str, ...], namespace: str | None, form: str, ignore_policy_tests: bool,
+    datastore: str | None, lab: str | None,
+) -> None:  # fmt: skip
     """Change resources in an editor: the one that VISUAL or EDITOR names, else vi.
 
     What is wrong with the text is shown as comments when the editor opens again; saving it unchanged then gives up. If somebody
@@ -58,15 +61,15 @@ def edit(
     """
     keys = required_keys(words, namespace)
     with open_store(settings.over(datastore, lab).connection()) as store:
-        outcomes = _edited(store, keys)
+        outcomes = _edited(store, keys, unchecked if ignore_policy_tests else guarded)
     if outcomes is None:
         click.echo("Edit cancelled: nothing was changed.", err=True)
         return
     tell(outcomes, Report(form, changed="edited"))
 
 
-def _edited(store: Store, keys: Sequence[ResourceKey]) -> tuple[Outcome, ...] | None:
-    """What became of it; None if nothing was changed."""
+def _edited(store: Store, keys: Sequence[ResourceKey], check: Guard) -> tuple[Outcome, ...] | None:
+    """What became of it; None if nothing was changed. *check* refuses what must not be written."""
     original = _text(store, keys)
     stamp = new_stamp()
     with _draft() as draft:
@@ -86,14 +89,19 @@ def _edited(store: Store, keys: Sequence[ResourceKey]) -> tuple[Outcome, ...] | 
                 continue
             try:
                 with in_one_sentence():
-                    outcomes = perform(store, functools.partial(plan_apply, store, found, stamp), time.monotonic_ns)
+                    plan = functools.partial(_planned, store, found, stamp, check)
+                    outcomes = perform(store, plan, time.monotonic_ns)
             except CommandError as error:
                 if not _is_still(original, store, keys):
                     raise CommandError(f"{error.message}. The text is kept in {draft}") from error
-                problems = _Wrong(((None, error.message),)).as_comments()
+                problems = _Wrong(tuple((None, line) for line in error.message.splitlines())).as_comments()
                 continue
             draft.unlink()
             return outcomes
+
+
+def _planned(store: Store, resources: Sequence[ReadResource], stamp: Stamp, check: Guard) -> Sequence[Change]:
+    return check(store, plan_apply(store, resources, stamp))
 
 
 class _Wrong(NamedTuple):

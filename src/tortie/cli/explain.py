@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
-from tortie.analysis.ends import Directory, Question
-from tortie.analysis.near import NearMiss, near_misses
+from tortie.analysis.edits.edit import Edit
+from tortie.analysis.edits.state import State
+from tortie.analysis.ends import Directory, NamedFlow, Question
+from tortie.analysis.provenance import Provenance
 from tortie.cli import output
+from tortie.cli.asked_files import Asked, asked_files
 from tortie.cli.clusters import files_or_store
-from tortie.cli.decisions import decision_document, policy_document
-from tortie.cli.errors import failures_are_no_answer
+from tortie.cli.errors import CommandError, failures_are_no_answer
+from tortie.cli.explain_answer import Answer
+from tortie.cli.explain_patch import patch_of_files, patch_of_store
 from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
 from tortie.net import Protocol
-from tortie.verdict import Cluster, Decision, Verdict
-from tortie.verdict.refs import PolicyRef
 
 _DENIED = 1
 
 
 @click.command()
 @click.option(
-    "--from", "source", metavar="END", required=True, help="Who connects: NAMESPACE/POD, host:NODE or an IP address."
+    "--from",
+    "source",
+    metavar="END",
+    required=True,
+    help="Who connects: NAMESPACE/POD, another workload or a service of that name, service:NAMESPACE/NAME, a NAME that only one of "
+    "the cluster has, host:NODE or an IP address.",
 )
 @click.option("--to", "destination", metavar="END", required=True, help="Who is connected to, named in the same way.")
 @click.option(
@@ -35,17 +43,22 @@ _DENIED = 1
     "-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Lines to read, or JSON.",
 )  # fmt: skip
+@click.option(
+    "--patch", is_flag=True,
+    help="Print only the edit that would make it another answer: with -f a diff that git apply takes, else what tortie apply takes.",
+)  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show every tier, policy and rule that was considered.")
 @datastore_options
 @click.pass_context
 def explain(
     ctx: click.Context, source: str, destination: str, port: str, files: tuple[str, ...], recursive: bool, form: str,
-    verbose: bool, datastore: str | None, lab: str | None,
+    patch: bool, verbose: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
-    """Say whether a connection is allowed, what decides that on both sides, and what nearly matched.
+    """Say whether a connection is allowed, what decides that on both sides, what nearly matched, and what would change the answer.
 
     Asked is the first packet of a new connection on its whole way: out of the source's host, into the destination's. A rule nearly
-    matches if only one of its criteria does not hold.
+    matches if only one of its criteria does not hold. What is told to change is the smallest edit of policies, which changes the least
+    besides; with it, the answer is another. Of an end that is a service every workload behind it is asked about, at its own port.
 
     With -f, the cluster is what the files say, and what a cluster fills in by itself is filled in; else it is the datastore.
     The policies are read, no packet is sent: what a host enforces at this moment is not asked.
@@ -56,25 +69,50 @@ def explain(
     Examples:
       tortie explain --from shop/web --to shop/db --port tcp/5432
       tortie explain --from 203.0.113.7 --to host:host1 --port tcp/22 -v
-      tortie explain --from shop/web --to shop/db --port icmp -f manifests/
+      tortie explain --from shop/web --to service:shop/db --port tcp/5432 -f manifests/
+      tortie explain --from web --to db --port tcp/5432 -f manifests/ --patch
     """
     settings: Settings = ctx.obj
     question = _question(source, destination, port)
-    with failures_are_no_answer():
-        found = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
     try:
-        flow = Directory(found.cluster).flow(question)
+        with failures_are_no_answer():
+            asked = _asked(question, files, recursive=recursive, settings=settings.over(datastore, lab))
+            answer = Answer.of(asked.state, asked.flows)
+            printed = asked.patch(answer.edit) if patch else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    cluster = Cluster.of(found.cluster.values())
-    verdict = cluster.judge(flow)
-    explanation = Explanation(question, verdict, near_misses(cluster, verdict))
-    if form == "json":
-        output.print_json(explanation.document())
+    if printed is not None:
+        click.echo(printed, nl=False)
+    elif form == "json":
+        output.print_json(answer.document())
     else:
-        explanation.print_text(verbose=verbose)
-    if not verdict.allowed:
+        click.echo("\n".join(answer.lines(verbose=verbose)))
+    if not answer.allowed:
         ctx.exit(_DENIED)
+
+
+class _Asked(NamedTuple):
+    """What the question means, and the cluster as far as it bears on that."""
+
+    state: State
+    flows: tuple[NamedFlow, ...]
+    files: Asked | None
+    """None: the cluster is a datastore's."""
+
+    def patch(self, edit: Edit | None) -> str:
+        """The edit as a text. CommandError if there is none."""
+        if edit is None:
+            raise CommandError("no change of a policy would make it another answer")
+        return patch_of_store(edit) if self.files is None else patch_of_files(edit, self.files.texts, self.files.read)
+
+
+def _asked(question: Question, files: Sequence[str], *, recursive: bool, settings: Settings) -> _Asked:
+    if files:
+        found = asked_files(files, question, recursive=recursive)
+        return _Asked(State.of(found.cluster, Provenance.of_documents(found.read)), found.flows, found)
+    stored = files_or_store((), recursive=recursive, settings=settings)
+    flows = Directory(stored.cluster).flows(question)
+    return _Asked(State.of(stored.cluster, Provenance.of_stored(stored.stored)), flows, None)
 
 
 def _question(source: str, destination: str, port: str) -> Question:
@@ -91,75 +129,3 @@ def _question(source: str, destination: str, port: str) -> Question:
         return Question(source=source, destination=destination, protocol=protocol, **headers)
     except ValueError as error:
         raise click.UsageError(f"--port {port}: {error}") from error
-
-
-class Explanation(NamedTuple):
-    """A question, its verdict, and what nearly made another."""
-
-    question: Question
-    verdict: Verdict
-    near: tuple[NearMiss, ...]
-
-    def document(self) -> dict[str, Any]:
-        """For programs."""
-        flow = self.verdict.flow
-        return {
-            "from": self.question.source,
-            "to": self.question.destination,
-            "protocol": str(flow.protocol),
-            "port": flow.destination_port,
-            "flow": str(flow),
-            "allowed": self.verdict.allowed,
-            "reason": self.verdict.reason,
-            "dependsOnAddress": self.verdict.depends_on_address,
-            "hosts": [
-                {
-                    "node": host.node,
-                    "allowed": host.allowed,
-                    "decisions": [
-                        {**decision_document(decision), "considered": list(decision.lines())}
-                        for decision in host.decisions
-                    ],
-                }
-                for host in self.verdict.hosts
-            ],
-            "nearMisses": [_near_document(near) for near in self.near],
-        }
-
-    def print_text(self, *, verbose: bool) -> None:
-        """For people."""
-        verdict = self.verdict
-        click.echo(f"{'ALLOWED' if verdict.allowed else 'DENIED'}  {verdict.flow}")
-        if not verdict.hosts:
-            click.echo("no policy of this cluster judges it")
-        for host in verdict.hosts:
-            click.echo(f"host {host.node}")
-            for decision in host.decisions:
-                _print_decision(decision, verbose=verbose)
-        if self.near:
-            click.echo("nearly matched, but")
-        for near in self.near:
-            click.echo(f"  {near}")
-        if verdict.depends_on_address:
-            click.echo(
-                "This depends on an address that a pod does not have yet; it counts as one that is in no network."
-            )
-
-
-def _print_decision(decision: Decision, *, verbose: bool) -> None:
-    whose = f" of {decision.endpoint}" if decision.endpoint is not None else ""
-    answer = "allowed" if decision.allowed else "denied"
-    click.echo(f"  {decision.direction.lower()} {decision.stage}{whose}: {answer} by {decision.reason}")
-    if (pending := decision.pending) is not None:
-        would = "allowed" if pending.allowed else "denied"
-        click.echo(f"    with staged policies enforced: {would} by {pending.reason}")
-    for line in decision.lines() if verbose else ():
-        click.echo(f"    {line}")
-
-
-def _near_document(near: NearMiss) -> dict[str, Any]:
-    owner = policy_document(near.owner) if isinstance(near.owner, PolicyRef) else {"profile": near.owner}
-    return {
-        "owner": owner, "direction": str(near.direction), "rule": near.rule, "action": str(near.action),
-        "reason": near.reason,
-    }  # fmt: skip

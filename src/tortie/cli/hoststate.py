@@ -36,8 +36,8 @@ def hoststate(
       tortie policy hoststate --host host1
       tortie policy hoststate --host host1 -f manifests/ -o json
     """
-    cluster, blocks = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
-    state = host_state(node_of(cluster, host), cluster.resources, blocks)
+    found = files_or_store(files, recursive=recursive, settings=settings.over(datastore, lab))
+    state = host_state(node_of(found.cluster, host), found.cluster.resources, found.blocks)
     if form == "json":
         output.print_json(state)
     else:

@@ -26,12 +26,16 @@ def read_manifests(
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
     or one resource stands there twice.
     """
-    results = list(readings(paths, recursive=recursive, namespace=namespace, prepare=prepare))
+    return checked(list(readings(paths, recursive=recursive, namespace=namespace, prepare=prepare)))
+
+
+def checked(results: list[ReadResult]) -> tuple[ReadResource, ...]:
+    """The resources of all *results*, warnings told. CommandError as ``read_manifests`` has it."""
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
     if not resources:
         raise CommandError("no resources were found in what -f names")
-    _refuse_repeats(resources)
+    refuse_repeats(resources)
     return resources
 
 
@@ -39,14 +43,19 @@ def readings(
     paths: Iterable[str], *, recursive: bool, namespace: str | None = None, prepare: Prepare = lambda node: node
 ) -> Iterator[ReadResult]:
     """What every file that *paths* mean holds; one that is not text holds an error."""
-    for source, content in _contents(paths, recursive=recursive):
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            yield ReadResult((), (_not_text(source, content, error.start),), ())
-        else:
-            within = namespace or DEFAULT_NAMESPACE
-            yield read(text, source=source, default_namespace=within, prepare=prepare)
+    for source, content in contents(paths, recursive=recursive):
+        yield reading(source, content, namespace=namespace, prepare=prepare)
+
+
+def reading(
+    source: str, content: bytes, *, namespace: str | None = None, prepare: Prepare = lambda node: node
+) -> ReadResult:
+    """What one file holds."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return ReadResult((), (_not_text(source, content, error.start),), ())
+    return read(text, source=source, default_namespace=namespace or DEFAULT_NAMESPACE, prepare=prepare)
 
 
 def text_of(path: str) -> tuple[str, str]:
@@ -63,7 +72,8 @@ def decoded(source: str, content: bytes) -> str:
         raise CommandError(str(_not_text(source, content, error.start))) from error
 
 
-def _contents(paths: Iterable[str], *, recursive: bool) -> Iterator[tuple[str, bytes]]:
+def contents(paths: Iterable[str], *, recursive: bool) -> Iterator[tuple[str, bytes]]:
+    """The name and the bytes of every file that *paths* mean."""
     for name in paths:
         if name == "-":
             yield "<stdin>", sys.stdin.buffer.read()
@@ -92,7 +102,8 @@ def _report(results: list[ReadResult]) -> None:
     refuse_for([error for result in results for error in result.errors])
 
 
-def _refuse_repeats(resources: tuple[ReadResource, ...]) -> None:
+def refuse_repeats(resources: Iterable[ReadResource]) -> None:
+    """CommandError if one resource stands there twice."""
     seen: set[ResourceKey] = set()
     for resource in resources:
         if resource.key in seen:

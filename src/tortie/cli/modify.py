@@ -21,9 +21,16 @@ from tortie.model.codec import Document
 from tortie.model.kinds import ResourceKey
 
 
-def _carry_out(settings: Settings, modifications: Mapping[ResourceKey, Modification], report: Report) -> None:
+def _carry_out(
+    settings: Settings, modifications: Mapping[ResourceKey, Modification], report: Report, *, ignore_policy_tests: bool
+) -> None:
     stamp = new_stamp()
-    carry_out(settings.connection(), lambda store: plan_modify(store, modifications, stamp), report)
+    carry_out(
+        settings.connection(),
+        lambda store: plan_modify(store, modifications, stamp),
+        report,
+        ignore_policy_tests=ignore_policy_tests,
+    )
 
 
 # --- patch -----------------------------------------------------------------------------------------------------------------
@@ -44,7 +51,7 @@ def _carry_out(settings: Settings, modifications: Mapping[ResourceKey, Modificat
 @click.pass_obj
 def patch(
     settings: Settings, words: tuple[str, ...], text: str | None, patch_file: Path | None, patch_type: str,
-    namespace: str | None, form: str, dry_run: str, datastore: str | None, lab: str | None,
+    namespace: str | None, form: str, dry_run: str, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Change parts of resources.
 
@@ -64,7 +71,8 @@ def patch(
     keys = required_keys(words, namespace)
     wanted = _parsed(patch_file.read_text(encoding="utf-8") if patch_file else text or "")
     modifications = {key: _patching(key, patch_type, wanted) for key in keys}
-    _carry_out(settings.over(datastore, lab), modifications, Report(form, dry_run, changed="patched"))
+    report = Report(form, dry_run, changed="patched")
+    _carry_out(settings.over(datastore, lab), modifications, report, ignore_policy_tests=ignore_policy_tests)
 
 
 def _parsed(text: str) -> Any:
@@ -114,7 +122,7 @@ def _patching(key: ResourceKey, patch_type: str, wanted: Any) -> Modification:
 @click.pass_obj
 def label(
     settings: Settings, words: tuple[str, ...], overwrite: bool, remove: bool, namespace: str | None, form: str, dry_run: str,
-    datastore: str | None, lab: str | None,
+    ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Set or remove labels of resources: LABEL=VALUE sets one, LABEL- removes one.
 
@@ -128,7 +136,8 @@ def label(
     named, wanted = _labels(words, remove=remove)
     keys = required_keys(named, namespace)
     modifications = {key: _labelling(key, wanted, overwrite=overwrite) for key in keys}
-    _carry_out(settings.over(datastore, lab), modifications, Report(form, dry_run, changed="labeled"))
+    report = Report(form, dry_run, changed="labeled")
+    _carry_out(settings.over(datastore, lab), modifications, report, ignore_policy_tests=ignore_policy_tests)
 
 
 def _labels(words: tuple[str, ...], *, remove: bool) -> tuple[tuple[str, ...], Mapping[str, str | None]]:

@@ -52,8 +52,15 @@ def dry_run_option(command: F) -> F:
     return click.option(
         "--dry-run", type=click.Choice(["none", "client", "server"]), is_flag=False, flag_value="server", default="none",
         help="Write nothing; say what would be done, and show the difference. client: each resource beside what is stored in "
-        "its place; server, and without a value: after all checks, and with what it means.",
+        "its place; server, and without a value: after all checks, with what it means, and which connections it opens and closes.",
     )(command)  # fmt: skip
+
+
+def hosts_option(command: F) -> F:
+    """``--hosts``."""
+    return click.option("--hosts", is_flag=True, help="Ask about all hosts, not only about those with host endpoints.")(
+        command
+    )
 
 
 def labels_of(pairs: Iterable[str]) -> dict[str, str]:
@@ -69,7 +76,14 @@ def labels_of(pairs: Iterable[str]) -> dict[str, str]:
 
 def write_options(command: F) -> F:
     """What all commands take that write resources, and report each."""
-    return report_option(dry_run_option(version_option(datastore_options(command))))
+    return report_option(dry_run_option(policy_tests_option(version_option(datastore_options(command)))))
+
+
+def policy_tests_option(command: F) -> F:
+    """``--ignore-policy-tests``."""
+    return click.option(
+        "--ignore-policy-tests", is_flag=True, help="Write also what breaks a PolicyTest that is stored and holds now."
+    )(command)
 
 
 def version_option(command: F) -> F:

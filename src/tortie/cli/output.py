@@ -33,7 +33,7 @@ def print_json(value: object) -> None:
 
 def print_yaml(value: object) -> None:
     """*value*, in the order given."""
-    from tortie.cli.yamltext import yaml_text  # noqa: PLC0415 - takes time to load, and tables do not need it
+    from tortie.model.yamltext import yaml_text  # noqa: PLC0415 - takes time to load, and tables do not need it
 
     click.echo(yaml_text(value), nl=False)
 

@@ -7,6 +7,7 @@ import click
 from tortie.cli.hoststate import hoststate
 from tortie.cli.policy_connectivity import connectivity
 from tortie.cli.policy_diff import diff
+from tortie.cli.policy_test import test
 from tortie.cli.query import query
 
 
@@ -19,3 +20,4 @@ policy.add_command(query)
 policy.add_command(hoststate)
 policy.add_command(connectivity)
 policy.add_command(diff)
+policy.add_command(test)

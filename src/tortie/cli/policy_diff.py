@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from tortie.analysis.cluster import KnownCluster
-from tortie.analysis.reach.diff import Change, difference
+from tortie.analysis.reach.diff import difference
 from tortie.analysis.reach.states import load
-from tortie.cli import output
+from tortie.cli import change_tables, output
 from tortie.cli.clusters import files_or_store, with_and_without
 from tortie.cli.errors import failures_are_no_answer
-from tortie.cli.options import files_options
+from tortie.cli.options import files_options, hosts_option
 from tortie.cli.settings import Settings, datastore_options
 
 _DIFFERS = 1
-_TOLD = 6
-"""So many of a long list are told."""
 
 
 @click.command()
@@ -26,6 +23,7 @@ _TOLD = 6
     required=True,
     help_text="NEW, or first OLD and then NEW: each a file, a directory of .yaml, .yml and .json files, or - for standard input.",
 )
+@hosts_option
 @click.option(
     "-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
     help="A table, or JSON with all names.",
@@ -33,12 +31,13 @@ _TOLD = 6
 @datastore_options
 @click.pass_context
 def diff(
-    ctx: click.Context, files: tuple[str, ...], recursive: bool, form: str, datastore: str | None, lab: str | None
+    ctx: click.Context, files: tuple[str, ...], recursive: bool, hosts: bool, form: str, datastore: str | None, lab: str | None
 ) -> None:  # fmt: skip
     """Show which connections a change would open and close, and through which objects.
 
     Not the text is compared but what it means: who gains or loses which protocols and ports with whom. With -f twice, OLD and NEW
-    are two whole clusters; with -f once, the datastore is compared with what it would be with NEW applied.
+    are two whole clusters; with -f once, the datastore is compared with what it would be with NEW applied. Hosts with host endpoints
+    are ends too, as host:NODE, and with --hosts all others.
 
     The exit status is 0 if nothing opens or closes, 1 if something does, and 2 if that cannot be told.
 
@@ -52,13 +51,11 @@ def diff(
     settings: Settings = ctx.obj
     with failures_are_no_answer():
         before, after = _states(files, recursive=recursive, settings=settings.over(datastore, lab))
-    changes = difference(load(before.resources, after.resources))
+    changes = difference(load(before.resources, after.resources, all_hosts=hosts))
     if form == "json":
-        output.print_json([_document(change) for change in changes])
-    elif changes:
-        output.print_table(("", "FROM", "TO", "WHAT", "BECAUSE OF"), [_row(change) for change in changes])
+        output.print_json(change_tables.document(changes))
     else:
-        click.echo("nothing opens or closes")
+        change_tables.print_changes(changes)
     if changes:
         ctx.exit(_DIFFERS)
 
@@ -68,23 +65,3 @@ def _states(files: Sequence[str], *, recursive: bool, settings: Settings) -> tup
         return with_and_without(files, recursive=recursive, settings=settings)
     before, after = (files_or_store([each], recursive=recursive, settings=settings).cluster for each in files)
     return before, after
-
-
-def _row(change: Change) -> tuple[str, ...]:
-    lists = (change.sources, change.destinations, change.packets, change.because)
-    return "+" if change.gained else "-", *map(_short, lists)
-
-
-def _short(items: Sequence[str]) -> str:
-    told = items if len(items) <= _TOLD else (*items[: _TOLD - 1], f"{len(items) - _TOLD + 1} more")
-    return ", ".join(told)
-
-
-def _document(change: Change) -> dict[str, Any]:
-    return {
-        "change": "gained" if change.gained else "lost",
-        "from": change.sources,
-        "to": change.destinations,
-        "packets": change.packets,
-        "because": change.because,
-    }

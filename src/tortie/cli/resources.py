@@ -38,7 +38,7 @@ def _manifest_options(command: F) -> F:
 @click.pass_obj
 def create(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, skip_exists: bool, form: str,
-    dry_run: str, datastore: str | None, lab: str | None,
+    dry_run: str, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Create the resources of files, none of which may be there already.
 
@@ -51,7 +51,7 @@ def create(
     """
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
     existing = Existing.SKIPPED if skip_exists else Existing.REFUSED
-    _store(resources, existing, settings.over(datastore, lab), Report(form, dry_run))
+    _store(resources, existing, settings.over(datastore, lab), Report(form, dry_run), ignore_policy_tests)
 
 
 @click.command()
@@ -59,7 +59,7 @@ def create(
 @click.pass_obj
 def apply(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
-    datastore: str | None, lab: str | None,
+    ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Create or change resources, so that they are as files say.
 
@@ -77,6 +77,9 @@ def apply(
     text that is stored is not the text that was written, and where a selector has a label that nothing has, if the datastore
     is not too large to be looked through (`tortie lint --live` always does).
 
+    A change that would break a PolicyTest of the datastore, one that holds now, is refused with what decides then; a new test that
+    does not hold is a warning.
+
     With -o json, each resource is reported with the revision of its write and committedAtNs, the machine's monotonic clock
     just before its commit.
 
@@ -88,7 +91,7 @@ def apply(
     """
     # Read before a lab is joined: inside it, /run and the like are the lab's.
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
-    _store(resources, Existing.CHANGED, settings.over(datastore, lab), Report(form, dry_run))
+    _store(resources, Existing.CHANGED, settings.over(datastore, lab), Report(form, dry_run), ignore_policy_tests)
 
 
 @click.command()
@@ -96,7 +99,7 @@ def apply(
 @click.pass_obj
 def replace(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
-    datastore: str | None, lab: str | None,
+    ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Change resources to what files say; all of them must be there.
 
@@ -108,10 +111,17 @@ def replace(
       tortie get gnp allow-dns -o yaml | sed s/53/5353/ | tortie replace -f -
     """
     resources = read_manifests(files, namespace=namespace, recursive=recursive)
-    _store(resources, Existing.REQUIRED, settings.over(datastore, lab), Report(form, dry_run, changed="replaced"))
+    report = Report(form, dry_run, changed="replaced")
+    _store(resources, Existing.REQUIRED, settings.over(datastore, lab), report, ignore_policy_tests)
 
 
-def _store(resources: tuple[ReadResource, ...], existing: Existing, settings: Settings, report: Report) -> None:
+def _store(
+    resources: tuple[ReadResource, ...],
+    existing: Existing,
+    settings: Settings,
+    report: Report,
+    ignore_policy_tests: bool,
+) -> None:
     stamp = new_stamp()
 
     def plan(store: Store) -> Sequence[Change]:
@@ -125,6 +135,7 @@ def _store(resources: tuple[ReadResource, ...], existing: Existing, settings: Se
         report,
         create=existing is not Existing.REQUIRED,
         is_repeatable=existing is not Existing.REFUSED,
+        ignore_policy_tests=ignore_policy_tests,
         then=lambda store: warn_of_unknown_labels(store, resources),
     )
 
@@ -176,7 +187,7 @@ def diff(
 @click.pass_obj
 def delete(
     settings: Settings, words: tuple[str, ...], files: tuple[str, ...], recursive: bool, namespace: str | None,
-    ignore_not_found: bool, form: str, dry_run: str, datastore: str | None, lab: str | None,
+    ignore_not_found: bool, form: str, dry_run: str, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Delete resources, by KIND and NAME (or KIND/NAME) or as named by files.
 
@@ -205,4 +216,5 @@ def delete(
         lambda store: plan_delete(store, keys, ignore_not_found=ignore_not_found),
         Report(form, dry_run),
         is_repeatable=ignore_not_found,
+        ignore_policy_tests=ignore_policy_tests,
     )

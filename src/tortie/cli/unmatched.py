@@ -30,6 +30,11 @@ def stored_resources(store: Store, kinds: Iterable[Kind]) -> Mapping[ResourceKey
     return _valid(resources)
 
 
+def valid_resources(found: Iterable[Entry]) -> dict[ResourceKey, Resource]:
+    """The resources of entries; what is invalid is left out."""
+    return _valid(dict(_resources(found)))
+
+
 def _entries(store: Store, kinds: Iterable[Kind]) -> Iterator[Entry]:
     return (entry for kind in dict.fromkeys(kinds) for entry in entries(store, kind.prefix))
 
@@ -61,7 +66,7 @@ def warn_of_unknown_labels(store: Store, items: Collection[ReadResource]) -> Non
     stored = list(itertools.islice(_entries(store, SELECTED_KINDS), AT_MOST + 1))
     if len(stored) > AT_MOST:
         return
-    resources = _valid(dict(_resources(stored))) | {item.key: item.resource for item in items}
+    resources = valid_resources(stored) | {item.key: item.resource for item in items}
     exist = existing(resources.values())
     for problem in (problem for item in items for problem in unknown_labels(item, exist)):
         click.echo(f"Warning: {problem}", err=True)

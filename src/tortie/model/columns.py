@@ -255,4 +255,8 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         Column("TIER", _field("spec", "tier")),
         Column("PRIORITY", _field("spec", "priority")),
     ),
+    kinds.POLICY_TEST: (
+        Column("TESTS", _count("spec", "tests")),
+        Column("NAMES", _shortened(_items("spec", "tests", item="name"), 80), wide=True),
+    ),
 }

@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
+from tortie.model import kinds
 from tortie.model.advice import advice
+from tortie.model.checks.policytest import check_policy_tests
 from tortie.model.codec import Document, InvalidResourceError, from_document
 from tortie.model.fieldpath import FieldPath, path_text
 from tortie.model.fieldvalues import suggestion
 from tortie.model.kinds import KINDS, Kind, ResourceKey, kind_with_header
 from tortie.model.meta import Resource
+from tortie.model.policytest import PolicyTests
 from tortie.model.validation import violations
 from tortie.model.walk import Finding, Walk, is_null
 from tortie.model.yamltree import MappingNode, Node, Position, ScalarNode, SequenceNode, YAMLSyntaxError, documents
@@ -54,9 +57,24 @@ class ReadResource(NamedTuple):
 
     def problem(self, path: FieldPath, message: str) -> Problem:
         """Something to tell about the field at *path*, in its place."""
-        place = locate(self.node, path)
-        text = place.text if isinstance(place, ScalarNode) else ""
-        return Problem(self.source, place.position, path, text, message)
+        return _problem(self.source, self.node, path, message)
+
+
+def _problem(source: str, node: Node, path: FieldPath, message: str) -> Problem:
+    place = locate(node, path)
+    text = place.text if isinstance(place, ScalarNode) else ""
+    return Problem(source, place.position, path, text, message)
+
+
+class ReadTests(NamedTuple):
+    """What stands under ``tests`` beside a policy, or as a document of its own: it is no part of any resource."""
+
+    beside: ResourceKey | None
+    """The policy; None: of the document by itself."""
+    spec: PolicyTests
+    source: str
+    node: MappingNode
+    """What was written, ``tests`` and nothing else."""
 
 
 class ReadResult(NamedTuple):
@@ -65,6 +83,7 @@ class ReadResult(NamedTuple):
     resources: tuple[ReadResource, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    tests: tuple[ReadTests, ...] = ()
 
 
 Prepare: TypeAlias = Callable[[MappingNode], MappingNode | None]
@@ -76,7 +95,7 @@ def read(
 ) -> ReadResult:
     """Read every resource of *text*: documents, lists of them, and objects of kind List; empty documents are skipped.
 
-    A namespaced resource without a namespace gets *default_namespace*.
+    A namespaced resource without a namespace gets *default_namespace*. A document may also hold ``tests`` beside a policy, or alone.
     """
     return _Reading(source, default_namespace, prepare).read(text)
 
@@ -91,6 +110,7 @@ class _Reading:
         self._resources: list[ReadResource] = []
         self._errors: list[Problem] = []
         self._warnings: list[Problem] = []
+        self._tests: list[ReadTests] = []
 
     def read(self, text: str) -> ReadResult:
         try:
@@ -98,7 +118,7 @@ class _Reading:
                 self._root(root)
         except YAMLSyntaxError as error:
             self._error(error.position, (), "", f"{error} (YAML cannot be read further)")
-        return ReadResult(tuple(self._resources), tuple(self._errors), tuple(self._warnings))
+        return ReadResult(tuple(self._resources), tuple(self._errors), tuple(self._warnings), tuple(self._tests))
 
     def _error(self, position: Position, path: FieldPath, text: str, message: str) -> None:
         self._errors.append(Problem(self._source, position, path, text, message))
@@ -118,7 +138,7 @@ class _Reading:
         elif _is_list(node):
             self._list(node)
         elif (prepared := self._prepare(node)) is not None:
-            self._resource(prepared)
+            self._document(prepared)
 
     def _list(self, node: MappingNode) -> None:
         items = next((value for key, value in node.entries if key.text.lower() == "items"), None)
@@ -128,16 +148,42 @@ class _Reading:
             place, text = (node, "") if items is None else (items, items.text if isinstance(items, ScalarNode) else "")
             self._error(place.position, ("items",), text, "expected a list of the resources")
 
-    def _resource(self, node: MappingNode) -> None:
+    def _document(self, node: MappingNode) -> None:
+        """A resource; or a policy with tests beside it; or tests alone."""
+        if not any(key.text == _TESTS for key, _ in node.entries):
+            self._resource(node)
+            return
+        tests, rest = (_part(node, is_tests=is_tests) for is_tests in (True, False))
+        if not rest.entries:
+            self._tests_beside(None, tests)
+        elif (kind := _kind_of(node)) is not None and kind not in _WITH_TESTS:
+            self._resource(node)
+        elif (item := self._resource(rest)) is not None:
+            self._tests_beside(item.key, tests)
+
+    def _tests_beside(self, policy: ResourceKey | None, node: MappingNode) -> None:
+        walk = Walk(omit_zero=False)
+        document = walk.struct(PolicyTests, node)
+        self._errors.extend(self._problems(walk.errors))
+        self._warnings.extend(self._problems(walk.warnings))
+        if walk.errors:
+            return
+        spec = from_document(document, PolicyTests)
+        found = [_problem(self._source, node, path, message) for path, message, _ in check_policy_tests(spec)]
+        self._errors.extend(found)
+        if not found:
+            self._tests.append(ReadTests(policy, spec, self._source, node))
+
+    def _resource(self, node: MappingNode) -> ReadResource | None:
+        """Read it, and keep it if nothing is wrong with it."""
         kind = self._kind(node)
         if kind is None:
-            return
+            return None
         walk = Walk(omit_zero=not kind.is_kubernetes)
         document = walk.resource(kind.struct, node)
         self._errors.extend(self._problems(walk.errors))
         self._warnings.extend(self._problems(walk.warnings))
-        if not walk.errors:
-            self._finish(kind, node, document)
+        return None if walk.errors else self._finish(kind, node, document)
 
     def _problems(self, findings: Iterable[Finding]) -> Iterator[Problem]:
         return (Problem(self._source, *finding) for finding in findings)
@@ -170,7 +216,7 @@ class _Reading:
             message = f"{name.text!r} is not a known kind of {api_version.text}{suggestion(name.text, of_version)}"
             self._error(name.position, ("kind",), name.text, f"{message}; known: {', '.join(of_version)}")
 
-    def _finish(self, kind: Kind, node: MappingNode, document: Document) -> None:
+    def _finish(self, kind: Kind, node: MappingNode, document: Document) -> ReadResource | None:
         metadata = document["metadata"]
         if kind.namespaced:
             metadata.setdefault("namespace", self._default_namespace)
@@ -178,19 +224,21 @@ class _Reading:
             path: FieldPath = ("metadata", "namespace")
             message = f"a {kind.name} belongs to no namespace; leave this out"
             self._error(locate(node, path).position, path, metadata["namespace"], message)
-            return
+            return None
         try:
             resource = from_document(document, kind.struct)
         except InvalidResourceError as error:  # a constraint of the declaration that the walk does not know
             self._error(node.position, (), "", str(error))
-            return
+            return None
         key = ResourceKey(kind, metadata.get("namespace", ""), metadata["name"])
         item = ReadResource(key, resource, document, node.position, self._source, node)
         found = [item.problem(path, message) for path, message, _ in violations(kind, resource, document)]
         self._errors.extend(found)
-        if not found:
-            self._warnings.extend(item.problem(path, message) for path, message in advice(kind, resource))
-            self._resources.append(item)
+        if found:
+            return None
+        self._warnings.extend(item.problem(path, message) for path, message in advice(kind, resource))
+        self._resources.append(item)
+        return item
 
 
 def _header(node: MappingNode, field: str) -> ScalarNode | None:
@@ -198,6 +246,29 @@ def _header(node: MappingNode, field: str) -> ScalarNode | None:
         if key.text.lower() == field.lower() and isinstance(value, ScalarNode) and value.text:
             return value
     return None
+
+
+_TESTS = "tests"
+_WITH_TESTS = (
+    kinds.NETWORK_POLICY,
+    kinds.GLOBAL_NETWORK_POLICY,
+    kinds.STAGED_NETWORK_POLICY,
+    kinds.STAGED_GLOBAL_NETWORK_POLICY,
+    kinds.STAGED_KUBERNETES_NETWORK_POLICY,
+    kinds.K8S_NETWORK_POLICY,
+    kinds.CLUSTER_NETWORK_POLICY,
+)
+"""Kinds beside which tests may stand."""
+
+
+def _part(node: MappingNode, *, is_tests: bool) -> MappingNode:
+    """A document's ``tests``, or all else of it."""
+    return MappingNode(node.position, tuple(entry for entry in node.entries if (entry[0].text == _TESTS) is is_tests))
+
+
+def _kind_of(node: MappingNode) -> Kind | None:
+    name, api_version = _header(node, "kind"), _header(node, "apiVersion")
+    return None if name is None or api_version is None else kind_with_header(api_version.text, name.text)
 
 
 def _is_list(node: MappingNode) -> bool:

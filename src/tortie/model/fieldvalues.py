@@ -166,6 +166,9 @@ def expected(wanted: mi.Type) -> str:
             return f"expected one of {', '.join(map(str, wanted.values))}"
         case mi.Metadata():
             return f"expected {(wanted.extra or {}).get('written') or expected(wanted.type).removeprefix('expected ')}"
+        case mi.UnionType():
+            known = (_EXPECTED[type(choice)] for choice in wanted.types if not isinstance(choice, mi.NoneType))
+            return f"expected {' or '.join(known)}"
         case _:
             return f"expected {_EXPECTED[type(wanted)]}"
 

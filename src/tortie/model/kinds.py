@@ -2,7 +2,8 @@
 
 One table, ``KINDS``; a kind that is not in it does not exist for Tortie. Calico's kinds are stored as Calico stores them
 in etcd (`/calico/resources/v3/projectcalico.org/<plural>/[<namespace>/]<name>`); Kubernetes' kinds, which Calico reads from
-the API server, under ``/tortie/kubernetes/<plural>/[<namespace>/]<name>``.
+the API server, under ``/tortie/kubernetes/<plural>/[<namespace>/]<name>``; our own, which Calico's programs do not know,
+under ``/tortie/resources/<plural>/[<namespace>/]<name>``.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import functools
 import importlib
 from typing import NamedTuple
 
-from tortie.model.meta import CALICO, Resource
+from tortie.model.meta import CALICO, TORTIE, Resource
 
 CALICO_PREFIX = "/calico/resources/v3/projectcalico.org/"
 KUBERNETES_PREFIX = "/tortie/kubernetes/"
+TORTIE_PREFIX = "/tortie/resources/"
+PREFIXES = (CALICO_PREFIX, KUBERNETES_PREFIX, TORTIE_PREFIX)
+"""What the key of every resource begins with."""
 
 
 @functools.cache
@@ -44,11 +48,16 @@ class Kind(NamedTuple):
     @property
     def prefix(self) -> str:
         """What every key of the kind begins with; ends with ``/``."""
-        return (CALICO_PREFIX if self.api_version == CALICO else KUBERNETES_PREFIX) + self.plural + "/"
+        root = {CALICO: CALICO_PREFIX, TORTIE: TORTIE_PREFIX}.get(self.api_version, KUBERNETES_PREFIX)
+        return f"{root}{self.plural}/"
 
     @property
     def is_kubernetes(self) -> bool:
-        return self.api_version != CALICO
+        return self.api_version not in (CALICO, TORTIE)
+
+    @property
+    def is_calico(self) -> bool:
+        return self.api_version == CALICO
 
 
 class ResourceKey(NamedTuple):
@@ -156,6 +165,9 @@ CLUSTER_NETWORK_POLICY = Kind(
     "ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies",
     "kubernetes_cluster_policy.ClusterNetworkPolicy", namespaced=False, short_names=("cnp",),
 )  # fmt: skip
+POLICY_TEST = Kind(
+    "PolicyTest", TORTIE, "policytests", "policytest.PolicyTest", namespaced=True, short_names=("ptest", "ptests")
+)
 
 KINDS: tuple[Kind, ...] = (
     TIER,
@@ -188,6 +200,7 @@ KINDS: tuple[Kind, ...] = (
     SERVICE_ACCOUNT,
     ENDPOINT_SLICE,
     CLUSTER_NETWORK_POLICY,
+    POLICY_TEST,
 )
 
 _BY_DECLARATION = {kind.declaration: kind for kind in KINDS}
@@ -228,7 +241,7 @@ def find_kind(name: str, api_version: str | None = None) -> Kind | None:
 
 def parse_path(path: str) -> ResourceKey | None:
     """The identity behind a datastore key; None if it is not the key of a kind we know."""
-    for root in (CALICO_PREFIX, KUBERNETES_PREFIX):
+    for root in PREFIXES:
         if not path.startswith(root):
             continue
         plural, _, rest = path[len(root) :].partition("/")

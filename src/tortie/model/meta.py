@@ -12,6 +12,8 @@ HostName = NewType("HostName", str)
 
 CALICO = "projectcalico.org/v3"
 """The apiVersion of Calico's kinds."""
+TORTIE = "tortie.dev/v1"
+"""The apiVersion of our own kinds."""
 
 NAMESPACE_LABEL = "projectcalico.org/namespace"
 ORCHESTRATOR_LABEL = "projectcalico.org/orchestrator"

@@ -32,6 +32,7 @@ from tortie.model.checks.policy import (
     check_profile_spec,
     check_tier,
 )
+from tortie.model.checks.policytest import check_policy_tests
 from tortie.model.checks.sets import check_network_set_spec, check_set_labels
 from tortie.model.checks.staged import (
     check_staged_global_policy_spec,
@@ -109,6 +110,7 @@ CHECKS: Mapping[Kind, Checks] = {
     kinds.POD: Checks(spec=(check_pod_spec,)),
     kinds.ENDPOINT_SLICE: Checks(resource=(check_endpoint_slice,)),
     kinds.CLUSTER_NETWORK_POLICY: Checks(spec=(check_cluster_policy_spec,), document=(check_priority_given,)),
+    kinds.POLICY_TEST: Checks(spec=(check_policy_tests,)),
 }  # fmt: skip
 """Beside ``check_metadata``, which holds for every kind."""
 

@@ -199,10 +199,14 @@ class Walk:
         return [self._value(wanted.item_type, item, (*path, index)) for index, item in enumerate(node.items)]
 
     def _union(self, wanted: mi.UnionType, node: Node, path: FieldPath) -> Any:
-        """``X | None``, where null never comes to here, or a number or text, or a switch or text, whichever was written."""
+        """``X | None``, where null never comes to here, or two of a number, a switch, a list and text, whichever was written."""
         first, *others = choices(wanted)
         if not others:
             return self._value(first, node, path)
+        if isinstance(others[0], mi.VarTupleType):
+            if isinstance(node, MappingNode):
+                return self._error(node, path, f"{expected(wanted)}, got a mapping")
+            return self._value(others[0] if isinstance(node, SequenceNode) else first, node, path)
         if isinstance(first, mi.BoolType):
             plain = isinstance(node, ScalarNode) and isinstance(_resolved(node), bool)
             return self._value(first if plain else others[0], node, path)

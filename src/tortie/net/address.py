@@ -77,6 +77,10 @@ class Address:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        """What pickling keeps: not the hash, which differs from process to process."""
+        return type(self), (self.packed,)
+
     def __str__(self) -> str:
         return socket.inet_ntop(socket.AF_INET if len(self.packed) == 4 else socket.AF_INET6, self.packed)
 
@@ -162,6 +166,10 @@ class Network:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes, int]]:
+        """As of an address."""
+        return type(self), (self.packed, self.prefix_len)
 
     def __str__(self) -> str:
         return f"{Address(self.packed)}/{self.prefix_len}"

@@ -1,11 +1,13 @@
 """Differential: what ``tortie.analysis.reach`` says of all packets at once == what the oracle says of each.
 
 Every pair of ends of a random cluster is asked about, in both families, with packets of every protocol: at the ports and types that
-anything names, and at the edges of what the answer says. Some workloads have no address, and now and then two share one.
+anything names, and at the edges of what the answer says. Some workloads have no address, and now and then two share one. Ends are
+also all hosts, those with host endpoints only, or none.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
@@ -14,6 +16,7 @@ import msgspec
 
 from tortie.analysis.reach import allowed, space
 from tortie.analysis.reach.allowed import Allowed
+from tortie.analysis.reach.hosts import Hosts, hosts_as_ends
 from tortie.analysis.reach.places import Place
 from tortie.analysis.reach.population import names_of
 from tortie.analysis.reach.state import Reach
@@ -25,7 +28,9 @@ from tortie.testing.clusters import RandomCluster, random_cluster
 from tortie.testing.tally import Tally
 from tortie.testing.vocabulary import PORT_NUMBERS, chance
 from tortie.verdict import Cluster, Endpoint, EndpointRef, Flow, Verdict
+from tortie.verdict import End as RefOrAddress
 
+_HOST = "host:"
 PACKETS = 6
 """Of each pair of ends in each family."""
 _PROTOCOLS = (TCP, TCP, TCP, UDP, UDP, SCTP, ICMP, ICMPV6, IPIP, Protocol(47), UDPLITE)
@@ -38,9 +43,10 @@ class End(NamedTuple):
     """An end by its number in the answer."""
 
     number: int
-    endpoint: Endpoint | None
-    """None: outside."""
-    addresses: Mapping[Family, Address]
+    refs: Mapping[Family, RefOrAddress]
+    """As flows have it, by family."""
+    name: str = ""
+    """Of a workload or a host; empty: outside."""
 
 
 class Disagreement(NamedTuple):
@@ -63,14 +69,18 @@ def run(seed: int, tally: Tally) -> Iterator[Disagreement]:
     known = {str(host): random.topology.interfaces(host) for host in random.hosts} if chance(rng, 0.5) else None
     cluster = Cluster.of(with_peculiar_addresses(rng, random), known)
     source_port = rng.choice(_SOURCE_PORTS)
-    for flow, verdict in differing(rng, cluster, source_port, tally):
+    ends: list[Hosts] = [{}, *(hosts_as_ends([cluster], all_hosts=all_hosts)[0] for all_hosts in (False, True))]
+    hosts = rng.choice(ends)
+    for flow, verdict in differing(rng, cluster, source_port, tally, hosts):
         yield Disagreement(seed, flow, not verdict.allowed, verdict)
 
 
-def differing(rng: Random, cluster: Cluster, source_port: int, tally: Tally) -> Iterator[tuple[Flow, Verdict]]:
-    """The flows of *cluster* on which answer and oracle differ; what was asked is counted."""
-    reach = Reach(universe([cluster]), source_port=source_port)
-    rows, ends = reach.rows(), tuple(all_ends(reach))
+def differing(
+    rng: Random, cluster: Cluster, source_port: int, tally: Tally, hosts: Hosts
+) -> Iterator[tuple[Flow, Verdict]]:
+    """The flows of *cluster* on which answer and oracle differ, *hosts* being ends too; what was asked is counted."""
+    reach = Reach(universe([cluster], [hosts]), source_port=source_port)
+    rows, ends = reach.rows(), tuple(all_ends(reach, hosts))
     for family in Family:
         for source in ends:
             for destination in ends:
@@ -78,7 +88,8 @@ def differing(rng: Random, cluster: Cluster, source_port: int, tally: Tally) -> 
                     continue
                 for flow in _flows(rng, source, destination, family, source_port, rows[destination.number]):
                     verdict = cluster.judge(flow)
-                    for kind in ("all", f"IPv{family}", str(flow.protocol)):
+                    of_hosts = ("of hosts",) if _is_host(source) or _is_host(destination) else ()
+                    for kind in ("all", f"IPv{family}", str(flow.protocol), *of_hosts):
                         tally["flows"][f"{kind} {'through' if verdict.allowed else 'stopped'}"] += 1
                     if _answers(reach, rows, source, destination, flow) != {verdict.allowed}:
                         yield flow, verdict
@@ -96,23 +107,27 @@ def _peculiar(rng: Random, endpoint: WorkloadEndpoint, networks: Sequence[tuple[
     return msgspec.structs.replace(endpoint, spec=msgspec.structs.replace(endpoint.spec, ip_networks=given))
 
 
-def all_ends(reach: Reach) -> Iterator[End]:
-    """Every workload, and for every place outside one address of it."""
+def all_ends(reach: Reach, hosts: Hosts) -> Iterator[End]:
+    """Every workload, for every place outside one address of it, and every host that is an end."""
     cluster, ends = reach.population.cluster, reach.universe
     numbers = {name: number for number, found in enumerate(ends.classes) for name in found.names}
     for name, endpoint in zip(names_of(cluster), cluster.endpoints, strict=True):
-        refs = {family: _address(endpoint, family) for family in Family}
-        yield End(numbers[name], endpoint, {family: address for family, address in refs.items() if address is not None})
+        yield End(numbers[name], dict(_refs(endpoint)), name)
     for number, place in enumerate(ends.outside, len(ends.classes)):
         address = _somewhere(place, ends.taken)
-        yield End(number, None, {address.family: address})
+        yield End(number, {address.family: address})
+    for number, node in reach.population.hosts.items():
+        yield End(number, hosts[node], f"{_HOST}{node}")
 
 
-def _address(endpoint: Endpoint, family: Family) -> Address | None:
-    try:
-        return endpoint.at(family).address
-    except LookupError:
-        return None
+def _refs(endpoint: Endpoint) -> Iterator[tuple[Family, EndpointRef]]:
+    for family in Family:
+        with contextlib.suppress(LookupError):
+            yield family, endpoint.at(family)
+
+
+def _is_host(end: End) -> bool:
+    return end.name.startswith(_HOST)
 
 
 def _somewhere(place: Place, taken: frozenset[Address]) -> Address:
@@ -122,9 +137,8 @@ def _somewhere(place: Place, taken: frozenset[Address]) -> Address:
 
 
 def _is_question(source: End, destination: End, family: Family) -> bool:
-    is_itself = source.endpoint is not None and source.endpoint is destination.endpoint
-    is_outside = source.endpoint is None and destination.endpoint is None
-    return not is_itself and not is_outside and family in source.addresses and family in destination.addresses
+    is_asked = source.name != destination.name  # nor is what goes on outside, which has no name
+    return is_asked and family in source.refs and family in destination.refs
 
 
 def _flows(
@@ -141,18 +155,14 @@ def _flows(
             edge = rng.choice(edges)
             protocol, port, icmp = Protocol(edge >> 16 & 255), edge & 65535, (edge >> 8 & 255, edge & 255)
         yield Flow(
-            source=_end(source, family),
-            destination=_end(destination, family),
+            source=source.refs[family],
+            destination=destination.refs[family],
             protocol=protocol,
             source_port=source_port if protocol.has_ports else None,
             destination_port=port if protocol.has_ports else None,
             icmp_type=icmp[0],
             icmp_code=icmp[1],
         )
-
-
-def _end(end: End, family: Family) -> EndpointRef | Address:
-    return end.endpoint.at(family) if end.endpoint is not None else end.addresses[family]
 
 
 def _answers(reach: Reach, rows: list[Allowed], source: End, destination: End, flow: Flow) -> set[bool]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from example_manifests import DATABASE_POLICY
+
+from tortie.model.document import read
 
 Tortie = Callable[..., Result]
 
@@ -47,6 +50,7 @@ def test_an_allowed_connection_exits_with_0_and_names_both_sides(tortie: Tortie,
     )
     assert "allowed by profile kns.shop, egress rule 0" in lines[2]
     assert "allowed by tier default, NetworkPolicy shop/knp.default.db, ingress rule 0" in lines[4]
+    assert lines[5] == f"    at {files}:21:5"
 
 
 def test_a_denied_connection_exits_with_1_and_tells_what_nearly_matched(tortie: Tortie, files: str) -> None:
@@ -57,6 +61,114 @@ def test_a_denied_connection_exits_with_1_and_tells_what_nearly_matched(tortie: 
     assert (
         "  NetworkPolicy shop/knp.default.db, ingress rule 0 Allow: destination port 80 is none of the ports" in printed
     )
+
+
+def test_what_decides_nearly_matches_and_would_allow_it_is_told_with_its_line(tortie: Tortie, files: str) -> None:
+    arguments = ["explain", "--from", "shop/web", "--to", "shop/db", "--port", "tcp/80", "-f", files]
+    lines = tortie(*arguments, status=1).stdout.splitlines()
+    told = [line for line in lines if files in line]
+    assert told == [
+        f"    at {files}:15:1",
+        f"    at {files}:21:5",
+        f"  {files}:22:13: in NetworkPolicy shop/db, spec.ingress[0].ports: add {{port: 80}}",
+    ]
+    assert lines[lines.index("to allow it") + 1 :] == [
+        told[-1],
+        "  which changes no other connection of these workloads",
+    ]
+
+
+def in_folder(files: str, question: list[str]) -> list[str]:
+    """Asked of the same files by a name without a folder before it."""
+    return ["explain", *question, "-f", Path(files).name]
+
+
+@pytest.mark.parametrize(
+    ("ends", "port", "status"),
+    [
+        (("shop/web", "shop/db"), "tcp/80", 1),
+        (("shop/web", "shop/db"), "tcp/5432", 0),
+        (("203.0.113.7", "shop/db"), "udp/53", 1),
+        (("shop/db", "203.0.113.7"), "icmp", 0),
+    ],
+)
+def test_a_patch_makes_it_another_answer(
+    tortie: Tortie, files: str, ends: tuple[str, str], port: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(files).parent)
+    question = in_folder(files, ["--from", ends[0], "--to", ends[1], "--port", port])
+    patch = tortie(*question, "--patch", status=status).stdout
+    subprocess.run(["git", "apply"], input=patch, text=True, check=True)
+    assert Path(files).read_text() != FILES
+    tortie(*question, status=1 - status)
+
+
+def test_a_patch_of_a_datastore_is_what_apply_takes(tortie: Tortie) -> None:
+    endpoints = [
+        f"""
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {{name: one-k8s-{name}-eth0, namespace: shop, labels: {{app: {name}}}}}
+spec: {{node: one, orchestrator: k8s, pod: {name}, endpoint: eth0, interfaceName: cali{name}, profiles: [kns.shop]}}
+"""
+        for name in ("web", "db")
+    ]
+    namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}"
+    tortie("apply", "-f", "-", stdin="\n---\n".join([namespace, *endpoints, DATABASE_POLICY]))
+    question = ["explain", "--from", "shop/web", "--to", "shop/db", "--port", "tcp/80"]
+    told = tortie(*question, status=1).stdout
+    assert "    at NetworkPolicy shop/db" in told
+    assert "in NetworkPolicy shop/db, spec.ingress[0].ports: add {port: 80}" in told
+    tortie("apply", "-f", "-", stdin=tortie(*question, "--patch", status=1).stdout)
+    assert tortie(*question).stdout.startswith("ALLOWED")
+
+
+def test_what_cannot_be_patched_is_told_all_the_same(tortie: Tortie, files: str, tmp_path: Path) -> None:
+    """JSON has no place for another document, and standard input is no file."""
+    pods, _, _ = FILES.rpartition("---")
+    items = [item.document for item in read(pods).resources]
+    (tmp_path / "pods.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    question = ["explain", "--from", "shop/web", "--to", "shop/db", "--port", "tcp/80"]
+    assert "add a NetworkPolicy shop/deny-egress-web-db:" in tortie(*question, "-f", str(tmp_path / "pods.json")).stdout
+    failed = tortie(*question, "--patch", "-f", str(tmp_path / "pods.json"), status=2).stderr
+    assert (
+        "pods.json: its text has no place for the edit of NetworkPolicy shop/deny-egress-web-db; do it by hand"
+        in failed
+    )
+    failed = tortie(*question, "--patch", "-f", "-", stdin=Path(files).read_text(), status=2).stderr
+    assert "standard input cannot be patched; name files with -f" in failed
+
+
+def test_where_no_policy_decides_there_is_no_patch(tortie: Tortie, files: str) -> None:
+    arguments = ["explain", "--from", "host:two", "--to", "shop/db", "--port", "tcp/80", "-f", files]
+    assert "no change of a policy would deny it" in tortie(*arguments).stdout
+    assert "no change of a policy would make it another answer" in tortie(*arguments, "--patch", status=2).stderr
+
+
+def test_a_service_is_asked_for_at_every_workload_behind_it(tortie: Tortie, files: str, tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text("""
+apiVersion: v1
+kind: Service
+metadata: {name: data, namespace: shop}
+spec: {selector: {app: db}, ports: [{port: 80, targetPort: 5432}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-2, namespace: shop, labels: {app: db}}
+spec: {nodeName: two, containers: [{name: main}]}
+status: {podIP: 10.0.0.3}
+""")
+    arguments = ["explain", "--from", "web", "--to", "data", "-f", files, "-f", str(tmp_path / "more.yaml"), "--port"]
+    printed = tortie(*arguments, "tcp/80").stdout
+    assert "→ shop/two-k8s-db-eth0 (10.0.0.2) TCP port 5432" in printed
+    assert "likewise: shop/one-k8s-web-eth0 (10.0.0.1) → shop/two-k8s-db--2-eth0 (10.0.0.3) TCP port 5432" in printed
+    document = json.loads(tortie(*arguments, "tcp/80", "-o", "json").stdout)
+    assert [(each["to"], each["service"]) for each in (document, *document["others"])] == [
+        ("shop/db", "shop/data"),
+        ("shop/db-2", "shop/data"),
+    ]
+    message = "service shop/data has no port TCP 5432 at shop/db; its ports: TCP 80"
+    assert message in " ".join(tortie(*arguments, "tcp/5432", status=2).stderr.split())
 
 
 def test_verbose_shows_every_rule(tortie: Tortie, files: str) -> None:
@@ -108,6 +220,14 @@ def test_json_says_the_same(tortie: Tortie, files: str) -> None:
         "name": "knp.default.db",
     }
     assert not document["dependsOnAddress"]
+    place = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "namespace": "shop", "name": "db"}
+    (origin,) = document["hosts"][1]["decisions"][0]["origins"]
+    assert origin == {**place, "field": "", "file": files, "line": 15, "column": 1}
+    assert document["nearMisses"][0]["origin"] == {
+        **place, "field": "spec.ingress[0]", "file": files, "line": 21, "column": 5
+    }  # fmt: skip
+    patch = [{"op": "add", "path": "/spec/ingress/0/ports/0", "value": {"port": 80}}]
+    assert document["edit"] == [{"change": place, "file": files, "line": 22, "column": 13, "patch": patch}]
 
 
 def test_against_the_datastore_nothing_is_filled_in(tortie: Tortie, tmp_path: Path) -> None:
@@ -136,7 +256,7 @@ spec: {node: one, orchestrator: cni, containerID: c1, workload: api, endpoint: e
         ({"--port": "tcp/80/1"}, "expected such as tcp/443"),
         ({"--port": "tcp/65536"}, "65536"),
         ({"--port": "quic/1"}, "expected such as tcp/443"),
-        ({"--from": "nobody"}, "'nobody' is no end"),
+        ({"--from": "nobody"}, "there is no pod, workload or service 'nobody'"),
         ({"--to": "host:nine"}, "there is no node 'nine'; known: one, two"),
         ({"--to": "fd00::1"}, "do not both have an IPv4 or IPv6 address"),
     ],

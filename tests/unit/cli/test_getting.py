@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tortie.cli.naming import resolve_kind
-from tortie.cli.yamltext import yaml_text
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import Put
 from tortie.model import kinds
 from tortie.model.document import read
 from tortie.model.kinds import Kind
+from tortie.model.yamltext import yaml_text
 
 Tortie = Callable[..., Result]
 

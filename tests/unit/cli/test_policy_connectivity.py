@@ -76,7 +76,9 @@ def test_a_table_says_to_whom_from_whom_what(tortie: Tortie, files: Path) -> Non
 def test_json_has_the_groups_and_what_may_pass(tortie: Tortie, files: Path) -> None:
     found = json.loads(tortie("policy", "connectivity", "-f", str(files), "-o", "json").stdout)
     assert {"from": ["shop/web"], "to": "shop/db", "packets": ["TCP 5432"]} in found["connections"]
-    assert found["groups"][1] == {"name": "shop/web", "members": ["shop/web"], "outside": False, "ipVersions": [4, 6]}
+    assert found["groups"][1] == {
+        "name": "shop/web", "members": ["shop/web"], "outside": False, "host": False, "ipVersions": [4, 6],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", ["svg", "html"])
@@ -122,6 +124,64 @@ def test_whom_nobody_can_reach_is_told(tortie: Tortie, files: Path) -> None:
     assert "\nalone/x     nobody\n" in "\n" + tortie("policy", "connectivity", "-f", str(files)).stdout
 
 
+SERVICE = """---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: http}, {name: other, port: 81, targetPort: missing}]}
+"""
+
+
+def test_behind_a_service_are_templates_that_have_no_address_yet(tortie: Tortie, files: Path) -> None:
+    (files / "service.yaml").write_text(SERVICE)
+    printed = tortie("policy", "connectivity", "-f", str(files)).stdout
+    assert (
+        printed
+        == TABLE
+        + """
+SERVICE    FROM                                WHAT
+shop/web   all workloads, everywhere outside   TCP 8080
+"""
+    )
+
+
+EDGE = """---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: edge, labels: {edge: "yes"}}
+spec: {node: host1, interfaceName: eth0, expectedIPs: [192.0.2.1]}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: edge}
+spec:
+  selector: has(edge)
+  types: [Ingress]
+  ingress: [{action: Allow, protocol: TCP, source: {selector: app == 'db'}, destination: {ports: [443]}}]
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {failsafeInboundHostPorts: [], failsafeOutboundHostPorts: []}
+"""
+
+
+def test_hosts_with_endpoints_are_ends_and_all_others_if_asked_for(tortie: Tortie, files: Path) -> None:
+    def to_hosts(*options: str) -> list[list[str]]:
+        lines = tortie("policy", "connectivity", "-f", str(files), *options).stdout.splitlines()
+        return [line.split() for line in lines if line.startswith("host:")]
+
+    assert to_hosts() == []
+    (files / "edge.yaml").write_text(EDGE)
+    assert to_hosts() == [["host:host1", "shop/db", "TCP", "443"]]
+    from_outside = ["host:default-node", "everywhere", "outside", "all"]
+    to_its_own_node = ["host:default-node", "shop/web", "ICMPv6", "type", "130-133,135-136"]
+    everything = to_hosts("--hosts")
+    assert from_outside in everything
+    assert to_its_own_node in everything
+    assert to_hosts()[0] in everything
+
+
 def test_one_unreadable_file_answers_nothing_and_is_named_with_its_place(tortie: Tortie, files: Path) -> None:
     (files / "broken.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: x\nspec: {}\n")
     result = tortie("policy", "connectivity", "-f", str(files), status=1)
@@ -144,7 +204,8 @@ def test_a_misspelt_kind_of_policy_is_not_left_aside(tortie: Tortie, files: Path
 def test_without_workloads_there_is_nothing_to_tell(tortie: Tortie, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
-    assert "there are no workloads" in tortie("policy", "connectivity", "-f", str(path), status=1).stderr
+    for options in ((), ("--hosts",)):
+        assert "there are no workloads" in tortie("policy", "connectivity", "-f", str(path), *options, status=1).stderr
 
 
 def test_without_files_it_is_the_datastores_answer(tortie: Tortie) -> None:

@@ -76,3 +76,25 @@ def test_with_one_file_the_datastore_is_compared_with_itself_after_it(
     tortie("apply", "-f", write("all.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}", PODS, POLICY))
     assert tortie("policy", "diff", "-f", write("same.yaml", POLICY)).stdout == "nothing opens or closes\n"
     assert tortie("policy", "diff", "-f", write("new.yaml", NEW), status=1).stdout == TABLE
+
+
+def test_an_endpoint_follows_the_pod_that_is_changed(tortie: Tortie, write: Callable[..., str]) -> None:
+    endpoint = """
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: host1-k8s-web-eth0, namespace: shop, labels: {app: web}}
+spec:
+  {orchestrator: k8s, node: host1, pod: web, endpoint: eth0, interfaceName: cali1, ipNetworks: [10.0.0.1/32], profiles: [kns.shop]}
+"""
+    tortie("apply", "-f", write("all.yaml", PODS, endpoint, POLICY))
+    changed = write("pod.yaml", POD.format(name="web", number=1).replace("{app: web}", "{app: other}"))
+    result = tortie("policy", "diff", "-f", changed, status=1).stdout
+    assert result.splitlines()[1].split()[:5] == ["-", "shop/web", "shop/db", "TCP", "5432"]
+
+
+def test_hosts_without_endpoints_are_ends_if_they_are_asked_about(tortie: Tortie, write: Callable[..., str]) -> None:
+    node = "{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: host%d}, spec: {bgp: {ipv4Address: 192.0.2.%d}}}"
+    files = [write(name, PODS, *(node % (n, n) for n in (1, 2)), *more) for name, more in (("a", []), ("b", [POLICY]))]
+    diff = ("policy", "diff", "-f", files[0], "-f", files[1])
+    assert "host:" not in tortie(*diff, status=1).stdout
+    assert "host:host1, host:host2" in tortie(*diff, "--hosts", status=1).stdout

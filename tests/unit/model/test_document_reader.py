@@ -151,7 +151,7 @@ def test_many_resources_stand_in_one_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "---\n", "# nothing\n", "null\n"])
 def test_an_empty_text_holds_nothing(text: str) -> None:
-    assert read(text) == ((), (), ())
+    assert read(text) == ((), (), (), ())
 
 
 # --- fields that are not declared ------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tortie.cli.writing import Action, Stamp, plan_apply
-from tortie.cli.yamltext import yaml_text
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import Put
 from tortie.model import kinds
@@ -20,6 +19,7 @@ from tortie.model.document import ReadResource, read
 from tortie.model.kinds import KINDS, Kind, ResourceKey
 from tortie.model.stored import from_storage
 from tortie.model.validation import stored_resource
+from tortie.model.yamltext import yaml_text
 from tortie.testing.documents import documents, from_later_version
 
 STAMP = Stamp(uid=lambda: "u", creation_timestamp="t")

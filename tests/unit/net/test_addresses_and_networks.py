@@ -1,6 +1,10 @@
 """Addresses and networks: reading, printing, order, containment."""
 
 import ipaddress
+import os
+import pickle
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -21,6 +25,18 @@ def test_the_text_is_the_canonical_one_of_the_standard_library(address):
     # Both follow RFC 5952, except that inet_ntop writes the last 32 bits of some IPv6 addresses as IPv4.
     assert ipaddress.ip_address(str(address)).packed == address.packed
     assert str(address) == str(address).lower()
+
+
+@pytest.mark.parametrize("value", [Address.parse("10.0.0.1"), Network.parse("fd00::/8")], ids=str)
+def test_a_pickled_value_is_itself_in_a_process_that_hashes_otherwise(value):
+    script = (
+        "import pickle, sys; found, text = pickle.load(sys.stdin.buffer); print({type(found).parse(text): 1}[found])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=pickle.dumps((value, str(value))), capture_output=True, check=False,
+        env=os.environ | {"PYTHONHASHSEED": "4711"},
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (b"1\n", b"")
 
 
 @pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.256", "fd00::g", "10.0.0.1/32", "host"])

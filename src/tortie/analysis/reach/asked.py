@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tortie.analysis.reach.hosts import contexts
+from tortie.analysis.reach.hosts import Hosts, contexts
 from tortie.analysis.reach.selection import excepted, governed, labels_of, selected
 from tortie.model.kubernetes_endpointslice import Endpoint
 from tortie.model.policy import Rule
@@ -28,21 +28,21 @@ class Asked(NamedTuple):
         return Asked(self.labels | other.labels, self.ports | other.ports, self.networks | other.networks)
 
 
-def asked_by(cluster: Cluster, strangers: Iterable[Peer]) -> Asked:
-    """By the policies and profiles of *cluster*; *strangers* are found by addresses that are not their own end's."""
+def asked_by(cluster: Cluster, strangers: Iterable[Peer], hosts: Hosts) -> Asked:
+    """By the policies and profiles of *cluster*; *strangers* are found by addresses that are not their own end's, *hosts* are ends."""
     labels: set[str] = set()
     ports: set[str] = set()
     networks = {network for peer in strangers for network in peer.networks}
     for policy in enforced(cluster):
         labels.update(labels_of(governed(policy)))
-    for rule, namespace in _rules(cluster):
+    for rule, namespace in rules(cluster):
         for peer in (rule.source, rule.destination):
             for node in (selected(peer, namespace), excepted(peer)):
                 labels.update(labels_of(node) if node is not None else ())
             ports.update(port.name for port in (*peer.ports, *peer.not_ports) if port.is_named)
             networks.update((*peer.nets, *peer.not_nets))
     networks.update(_behind_services(cluster))
-    networks.update(_of_failsafes(cluster))
+    networks.update(_of_failsafes(cluster, hosts))
     return Asked(frozenset(labels), frozenset(ports), frozenset(networks))
 
 
@@ -52,7 +52,8 @@ def enforced(cluster: Cluster) -> Iterator[AnyPolicy]:
         yield from (policy for policy in tier.policies if not isinstance(policy, StagedPolicy))
 
 
-def _rules(cluster: Cluster) -> Iterator[tuple[Rule, str]]:
+def rules(cluster: Cluster) -> Iterator[tuple[Rule, str]]:
+    """Every rule that decides, and the namespace of its policy."""
     for policy in enforced(cluster):
         for rule in (*policy.spec.ingress, *policy.spec.egress):
             yield rule, policy.metadata.namespace
@@ -61,17 +62,22 @@ def _rules(cluster: Cluster) -> Iterator[tuple[Rule, str]]:
             yield rule, ""
 
 
+def names_services(cluster: Cluster) -> bool:
+    """Whether any rule asks who is behind a service."""
+    return any(peer.services is not None for rule, _ in rules(cluster) for peer in (rule.source, rule.destination))
+
+
 def _behind_services(cluster: Cluster) -> Iterator[Network]:
     """The addresses of all slices, if any rule names a service."""
-    if any(peer.services is not None for rule, _ in _rules(cluster) for peer in (rule.source, rule.destination)):
+    if names_services(cluster):
         for found in cluster.policies.slices:
             yield from (address.network() for address in slice_addresses(found.endpoints))
 
 
-def _of_failsafes(cluster: Cluster) -> Iterator[Network]:
+def _of_failsafes(cluster: Cluster, hosts: Hosts) -> Iterator[Network]:
     """The networks to which failsafes of hosts with host endpoints are limited."""
-    for context in contexts(cluster).values():
-        if context.has_endpoints:
+    for context in contexts(cluster, hosts).values():
+        if context.has_endpoints or context.is_end:
             settings = context.settings
             yield from (safe.net for safe in (*settings.failsafes_in, *settings.failsafes_out) if safe.net is not None)
 

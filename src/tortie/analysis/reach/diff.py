@@ -14,16 +14,18 @@ from typing import NamedTuple
 from tortie.analysis.reach import allowed
 from tortie.analysis.reach.allowed import NOBODY, Allowed, Cell
 from tortie.analysis.reach.bits import members, of_members
-from tortie.analysis.reach.matrix import by_sources, exact, outside_members, words_of, workload_members
+from tortie.analysis.reach.matrix import by_sources, exact, members_of, words_of
 from tortie.analysis.reach.program import Side
 from tortie.analysis.reach.space import Region
 from tortie.analysis.reach.state import Reach
 from tortie.analysis.reach.states import States
+from tortie.model.endpoint import HostEndpoint
 from tortie.model.kinds import ResourceKey
 from tortie.model.policy import Direction
 from tortie.net import Family
 from tortie.verdict.order import reference
 from tortie.verdict.refs import PolicyRef
+from tortie.verdict.scope import governs
 
 _SAMPLES = 32
 """Of how many ends on either side it is told through what they changed."""
@@ -89,13 +91,13 @@ def _collect(known: dict[tuple[bool, Cell], int], number: int, changes: tuple[Al
 
 def _row_changes(states: States, number: int) -> tuple[Allowed, Allowed]:
     """What a destination gains and loses."""
-    among = _touched(states.before.ingress(number), states.after.ingress(number)) | states.egress
+    among = _touched(states, number, Reach.ingress) | states.egress
     return _changes(states, number, among, Reach.row)
 
 
 def _column_changes(states: States, number: int) -> tuple[Allowed, Allowed]:
     """What a source gains and loses with destinations whose rows are not looked at."""
-    among = _touched(states.before.egress(number), states.after.egress(number)) & ~states.ingress
+    among = _touched(states, number, Reach.egress) & ~states.ingress
     return _changes(states, number, among, Reach.column)
 
 
@@ -110,13 +112,19 @@ def _changes(
 
 
 def _alone(states: States, number: int) -> int:
-    """A workload that is the only one of its class: what would be between two of them is nothing that can be."""
+    """A host, or a workload that is the only one of its class: what would be between two of them is nothing that can be."""
     classes = states.after.universe.classes
-    return 1 << number if number < len(classes) and len(classes[number].names) == 1 else 0
+    is_alone = (
+        len(classes[number].names) == 1 if number < len(classes) else states.after.universe.all_hosts >> number & 1
+    )
+    return 1 << number if is_alone else 0
 
 
-def _touched(one: Allowed, other: Allowed) -> int:
-    """The other ends for which two halves are not the same."""
+def _touched(states: States, number: int, half: Callable[[Reach, int], Allowed]) -> int:
+    """The other ends for which a half may not be the same: all, if it is of an end that is not the same itself."""
+    if states.remade >> number & 1:
+        return states.after.universe.everybody
+    one, other = half(states.before, number), half(states.after, number)
     found = 0
     if one != other:
         for cell in (*allowed.without(one, other), *allowed.without(other, one)):
@@ -153,12 +161,7 @@ class _Describing:
                 yield families, ends & having
 
     def names(self, ends: int) -> tuple[str, ...]:
-        universe = self._states.after.universe
-        outside = list(members(ends & ~universe.workloads))
-        return (
-            *workload_members(universe, members(ends & universe.workloads)),
-            *(outside_members(universe, outside) if outside else ()),
-        )
+        return members_of(self._states.after.universe, ends)
 
     # --- through what -------------------------------------------------------------------------------------------------------
 
@@ -182,6 +185,8 @@ class _Describing:
             for side, other in sides:
                 if reach.population.present >> side.number & 1:
                     found.update(self._deciding(reach, side, other, at))
+                elif side.number in reach.population.hosts:
+                    found.update(self._governing(reach, reach.population.hosts[side.number]))
         return found or {key for key in self._states.changed if self._is_of(key, (source, destination))}
 
     def _deciding(self, reach: Reach, side: Side, other: int, at: int) -> Iterator[ResourceKey]:
@@ -198,9 +203,22 @@ class _Describing:
             ):
                 yield changed
 
+    def _governing(self, reach: Reach, node: str) -> Iterator[ResourceKey]:
+        """The changed policies that govern a host endpoint of a host."""
+        own = [endpoint for endpoint in reach.population.cluster.host_endpoints if endpoint.node == node]
+        for _, policy in reach.book.ranked:
+            changed = self._policies.get(reference(policy))
+            if changed is not None and any(governs(policy, endpoint.labels) for endpoint in own):
+                yield changed
+
     def _is_of(self, key: ResourceKey, ends: tuple[int, ...]) -> bool:
-        """Whether a changed object is one of the ends, or gives it labels."""
+        """Whether a changed object is one of the ends, stands on it, or gives it labels."""
         classes = self._states.after.universe.classes
+        if key.kind.name in ("Node", "HostEndpoint"):
+            written = [each for each in self._states.changed[key] if each is not None]
+            nodes = {each.spec.node if isinstance(each, HostEndpoint) else key.name for each in written}
+            populations = (self._states.before.population, self._states.after.population)
+            return any(population.hosts.get(end) in nodes for population in populations for end in ends)
         samples = [sample for end in ends if end < len(classes) for sample in classes[end].sample if sample is not None]
         if key.kind.name == "Profile":
             return any(key.name in sample.profiles for sample in samples)

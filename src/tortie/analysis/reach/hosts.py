@@ -1,23 +1,25 @@
-"""What a host does with what it forwards, besides asking the workloads' policies: what decides before policy, and host endpoints.
+"""What a host does besides asking the workloads' policies: what decides before policy, and whose host endpoints stand where.
 
 Hosts that do the same are one context, so that workloads on them can be of one class. A host with host endpoints is a context of
-its own: it judges what comes from other hosts otherwise than what stays on it.
+its own: it judges what comes from other hosts otherwise than what stays on it. So is one that is an end itself, for it takes
+from its own workloads otherwise than from others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from tortie.analysis.reach import space
 from tortie.analysis.reach.space import Region
-from tortie.net import ICMP_OF, IPIP, UDP, Family, Network
+from tortie.net import ICMP_OF, ICMPV6, IPIP, UDP, Family, Network
 from tortie.verdict import Cluster
 from tortie.verdict.endpoint import HostInterface
-from tortie.verdict.gates import is_invalid
+from tortie.verdict.gates import is_invalid, is_neighbour_discovery
 from tortie.verdict.interfaces import Interfaces, own_addresses
 from tortie.verdict.packet import Packet
-from tortie.verdict.refs import NO_ADDRESS
+from tortie.verdict.refs import NO_ADDRESS, HostRef
 from tortie.verdict.settings import Settings, settings_of
 
 
@@ -25,7 +27,7 @@ class HostContext(NamedTuple):
     """Of a host, or of all that do the same."""
 
     node: str
-    """Empty: any without host endpoints."""
+    """Empty: any without host endpoints that is no end."""
     invalid: Region
     """What connection tracking stops where policy stands, unless it was let past it."""
     unsent: Region
@@ -35,6 +37,9 @@ class HostContext(NamedTuple):
     """Whose policy is asked where a family's packets come from other hosts and outside, or go there: the interface's own."""
     wildcard: HostInterface | None = None
     """The endpoint of all interfaces that have none of their own, workloads' links among them."""
+    own_links: tuple[tuple[Family, HostInterface | None], ...] = ()
+    """The same as *uplinks* for what the host itself sends and receives; only of one that is an end."""
+    is_end: bool = False
 
     @property
     def key(self) -> tuple[str, Region, Region]:
@@ -48,21 +53,57 @@ class HostContext(NamedTuple):
     def own(self, family: Family) -> HostInterface | None:
         return dict(self.uplinks).get(family)
 
+    def own_link(self, family: Family) -> HostInterface | None:
+        return dict(self.own_links).get(family)
 
-def contexts(cluster: Cluster) -> dict[str, HostContext]:
-    """The context of every node that has a workload."""
+
+Hosts: TypeAlias = Mapping[str, Mapping[Family, HostRef]]
+"""The hosts that are ends, by node, each by its first address of a family; of one whose addresses nobody knows by the unspecified ones."""
+
+
+def hosts_as_ends(clusters: Sequence[Cluster], *, all_hosts: bool) -> list[Hosts]:
+    """For each of some states of a cluster the hosts that are there and are asked about: all, or those with endpoints in any state."""
+    with_endpoints = {endpoint.node for cluster in clusters for endpoint in cluster.host_endpoints}
+    if not with_endpoints and not all_hosts:
+        return [{} for _ in clusters]
+    return [
+        {node: dict(_addresses(cluster, node)) for node in _nodes(cluster) if all_hosts or node in with_endpoints}
+        for cluster in clusters
+    ]
+
+
+def _nodes(cluster: Cluster) -> list[str]:
+    of_endpoints = {*(e.node for e in cluster.endpoints), *(e.node for e in cluster.host_endpoints)}
+    return sorted({*cluster.nodes, *of_endpoints} - {""})
+
+
+def _addresses(cluster: Cluster, node: str) -> Iterable[tuple[Family, HostRef]]:
+    found = []
+    for family in Family:
+        with contextlib.suppress(LookupError):
+            found.append((family, cluster.host(node, family)))
+    return found or [(family, HostRef(node, NO_ADDRESS[family])) for family in Family]
+
+
+def contexts(cluster: Cluster, hosts: Hosts | None = None) -> dict[str, HostContext]:
+    """The context of every node that has a workload, and of *hosts*, which are ends."""
+    hosts = hosts or {}
     by_node: dict[str, list[HostInterface]] = {}
     for endpoint in cluster.host_endpoints:
         by_node.setdefault(endpoint.node, []).append(endpoint)
-    nodes = {endpoint.node for endpoint in cluster.endpoints}
-    return {node: _context(cluster, node, by_node.get(node, ())) for node in nodes}
+    nodes = {endpoint.node for endpoint in cluster.endpoints}.union(hosts)
+    return {node: _context(cluster, node, by_node.get(node, ()), hosts.get(node)) for node in nodes}
 
 
-def _context(cluster: Cluster, node: str, endpoints: Sequence[HostInterface]) -> HostContext:
+def _context(
+    cluster: Cluster, node: str, endpoints: Sequence[HostInterface], end: Mapping[Family, HostRef] | None
+) -> HostContext:
     found = cluster.nodes.get(node)
     settings = settings_of(node, found.metadata.labels if found is not None else None, cluster.configurations)
-    invalid = _INVALID if settings.drops_invalid else space.NOTHING
+    invalid = INVALID if settings.drops_invalid else space.NOTHING
     context = HostContext("", invalid, space.union(invalid, _tunnels(settings)), settings)
+    if end is not None:
+        context = context._replace(node=node, is_end=True)
     if not endpoints:
         return context
     interfaces = Interfaces.of(found, endpoints, settings, cluster.interfaces.get(node))
@@ -71,7 +112,8 @@ def _context(cluster: Cluster, node: str, endpoints: Sequence[HostInterface]) ->
         (family, interfaces.own_endpoint(interfaces.towards(next((a for a in own if a.family is family), None))))
         for family in Family
     )
-    context = context._replace(uplinks=uplinks, wildcard=interfaces.wildcard)
+    links = ((family, interfaces.own_endpoint(interfaces.towards(ref.address))) for family, ref in (end or {}).items())
+    context = context._replace(uplinks=uplinks, wildcard=interfaces.wildcard, own_links=tuple(links))
     return context._replace(node=node) if context.has_endpoints else context
 
 
@@ -90,7 +132,21 @@ def _invalid_types() -> Iterator[Region]:
                 yield space.intersection(space.of_icmp(type_), space.OF_FAMILY[family])
 
 
-_INVALID = space.union_of(_invalid_types())
+INVALID = space.union_of(_invalid_types())
+"""The ICMP packets that can begin no flow."""
+
+
+NEIGHBOUR_DISCOVERY = space.intersection(
+    space.union_of(
+        space.of_icmp(type_)
+        for type_ in range(256)
+        if is_neighbour_discovery(
+            Packet(source=NO_ADDRESS[Family.V6], destination=NO_ADDRESS[Family.V6], protocol=ICMPV6, icmp_type=type_)
+        )
+    ),
+    space.OF_FAMILY[Family.V6],
+)
+"""What a host always takes from its workloads."""
 
 
 def failsafes(context: HostContext, *, inbound: bool, answers_from: int | None) -> list[tuple[Region, Network | None]]:

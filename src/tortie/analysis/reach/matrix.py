@@ -14,7 +14,7 @@ from tortie.analysis.reach import allowed, space
 from tortie.analysis.reach.allowed import Allowed, Cell
 from tortie.analysis.reach.bits import columns, members, of_members
 from tortie.analysis.reach.places import Place
-from tortie.analysis.reach.services import ServiceAnswer, services
+from tortie.analysis.reach.services import ServiceAnswer, Unlisted, services
 from tortie.analysis.reach.space import Region
 from tortie.analysis.reach.state import Reach
 from tortie.analysis.reach.universe import Universe
@@ -28,8 +28,9 @@ class Group(NamedTuple):
     name: str
     """In few words; unique."""
     members: tuple[str, ...]
-    """``namespace/workload``, or networks outside, sorted."""
+    """``namespace/workload``, ``host:NODE``, or networks outside, sorted."""
     is_outside: bool
+    is_host: bool
     families: tuple[Family, ...]
     """That its members have addresses of; of those without any both."""
 
@@ -63,13 +64,15 @@ class Matrix(NamedTuple):
     services: tuple[ServiceConnection, ...]
 
 
-def connectivity(reach: Reach) -> Matrix:
-    """The answer for one state of a cluster."""
+def connectivity(reach: Reach, unlisted: Iterable[Unlisted] = ()) -> Matrix:
+    """The answer for one state of a cluster; *unlisted* are those behind services whom no slice lists."""
     whole = reach.rows()
     rows = [exact(reach, number, row) for number, row in enumerate(whole)]
     numbered = {ends: number for number, ends in enumerate(dict.fromkeys(ends for row in rows for _, ends in row))}
     in_sets = columns([(ends, 1 << number) for ends, number in numbered.items()], reach.population.count)
-    grouped = sorted(_grouped(reach, rows, in_sets), key=lambda pair: (pair[0].is_outside, pair[0].name))
+    grouped = sorted(
+        _grouped(reach, rows, in_sets), key=lambda pair: (pair[0].is_outside, pair[0].is_host, pair[0].name)
+    )
     of_sets = columns([(in_sets[ends[0]], 1 << rank) for rank, (_, ends) in enumerate(grouped)], len(numbered))
     groups = tuple(group for group, _ in grouped)
     having_families = {
@@ -83,7 +86,7 @@ def connectivity(reach: Reach) -> Matrix:
         row = tuple(Cell(region, of_sets[numbered[sources]] & ~alone) for region, sources in rows[ends[0]])
         found += _connections(rank, row, groups, having_families, words)
     ends = [of_members(numbers) for _, numbers in grouped]
-    answers = tuple(_service(answer, ends) for answer in services(reach, whole))
+    answers = tuple(_service(answer, ends) for answer in services(reach, whole, unlisted))
     return Matrix(groups, tuple(found), answers)
 
 
@@ -111,16 +114,16 @@ def exact(reach: Reach, number: int, row: Allowed) -> Allowed:
 def _grouped(reach: Reach, rows: Sequence[Allowed], in_sets: Sequence[int]) -> Iterator[tuple[Group, list[int]]]:
     """The groups, and the numbers of their ends. *in_sets* says of every end in which sources' sets it is."""
     known: dict[Allowed, int] = {}
-    by_answers: dict[tuple[int, int, bool, tuple[Family, ...]], list[int]] = {}
+    by_answers: dict[tuple[int, int, bool, bool, tuple[Family, ...]], list[int]] = {}
     for number, row in enumerate(rows):
-        is_outside = number >= len(reach.universe.classes)
-        if is_outside or reach.population.present >> number & 1:
+        is_outside, is_host = bool(reach.universe.places_outside >> number & 1), number in reach.population.hosts
+        if is_outside or is_host or reach.population.present >> number & 1:
             of_row = known.setdefault(row, len(known))
-            key = of_row, in_sets[number], is_outside, families_of(reach, number)
+            key = of_row, in_sets[number], is_outside, is_host, families_of(reach, number)
             by_answers.setdefault(key, []).append(number)
-    for (_, _, is_outside, families), ends in by_answers.items():
-        names = outside_members(reach.universe, ends) if is_outside else workload_members(reach.universe, ends)
-        yield Group(name_of(names), names, is_outside, families), ends
+    for (_, _, is_outside, is_host, families), ends in by_answers.items():
+        names = members_of(reach.universe, of_members(ends))
+        yield Group(name_of(names), names, is_outside, is_host, families), ends
 
 
 def _connections(
@@ -174,6 +177,22 @@ def families_of(reach: Reach, number: int) -> tuple[Family, ...]:
     """The families that an end has an address of."""
     having = zip(Family, reach.population.having, strict=True)
     return tuple(family for family, ends in having if ends >> number & 1)
+
+
+def members_of(universe: Universe, ends: int) -> tuple[str, ...]:
+    """Who some ends are: workloads, then hosts, then networks outside."""
+    outside = list(members(ends & universe.places_outside))
+    return (
+        *workload_members(universe, members(ends & universe.workloads)),
+        *host_members(universe, members(ends & universe.all_hosts)),
+        *(outside_members(universe, outside) if outside else ()),
+    )
+
+
+def host_members(universe: Universe, numbers: Iterable[int]) -> tuple[str, ...]:
+    """``host:NODE`` for each."""
+    first = len(universe.classes) + len(universe.outside)
+    return tuple(f"host:{universe.hosts[number - first]}" for number in numbers)
 
 
 def workload_members(universe: Universe, numbers: Iterable[int]) -> tuple[str, ...]:

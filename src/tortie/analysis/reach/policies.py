@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tortie.analysis.reach import space
 from tortie.analysis.reach.bits import members
@@ -20,6 +20,10 @@ from tortie.verdict.trace import Stage
 
 _WITHOUT_END = (Stage.UNTRACKED, Stage.PRE_DNAT)
 """Stages in which a tier that does not decide is left, whatever its default action."""
+
+
+Variant: TypeAlias = tuple[int, Direction, tuple[int, ...]]
+"""A program in one direction, by the identity of what is written, and which of its terms ask for the end that has it."""
 
 
 class Ranked(NamedTuple):
@@ -56,21 +60,26 @@ class PolicyBook:
         self._prepared = dict.fromkeys(Direction, 0)
         self._written: dict[Written, Written] = {}
         self._made: dict[tuple[int, Direction], tuple[Program, tuple[int, ...]]] = {}
-        self._outcomes: dict[tuple[int, Direction, tuple[int, ...]], Outcome] = {}
+        self._outcomes: dict[Variant, Outcome] = {}
         """Both by the identity of what is written, all of which is kept: it may be long."""
 
     # --- workloads ----------------------------------------------------------------------------------------------------------
 
     def outcome(self, number: int, direction: Direction) -> Outcome:
         """What the policies of workload class *number* let through in one direction."""
-        written = self.program(number, direction)
-        program, asks = self._program(written, direction)
-        key = id(written), direction, tuple(ends >> number & 1 for ends in asks)
+        key = self.variant(number, direction)
         found = self._outcomes.get(key)
         if found is None:
+            program, _ = self._program(self.program(number, direction), direction)
             side = Side(number, is_source=direction is Direction.EGRESS)
             found = self._outcomes[key] = run(program, side, self.population.everybody)
         return found
+
+    def variant(self, number: int, direction: Direction) -> Variant:
+        """What is the same for workload classes whose policies let the same through in one direction."""
+        written = self.program(number, direction)
+        _, asks = self._program(written, direction)
+        return id(written), direction, tuple(ends >> number & 1 for ends in asks)
 
     def program(self, number: int, direction: Direction) -> Written:
         """The program of a workload class that is there; that of one asked for first is found with all the others."""
@@ -153,12 +162,16 @@ class PolicyBook:
     # --- host endpoints -----------------------------------------------------------------------------------------------------
 
     def host_program(self, endpoint: HostInterface, stage: Stage, direction: Direction) -> Program | None:
-        """What a host endpoint asks at a stage at which profiles are not; None: no policy governs it there."""
+        """What a host endpoint asks at a stage; None: no policy governs it there, nor are profiles asked."""
         numbers = tuple(
             number
             for number, (_, policy) in enumerate(self.ranked)
             if stage in stages(policy) and direction in directions(policy) and governs(policy, endpoint.labels)
         )
+        if stage is Stage.NORMAL:
+            return Program(
+                tuple(self._tiers(numbers, direction, stage)), tuple(self._profiles_of(endpoint.profiles, direction))
+            )
         return Program(tuple(self._tiers(numbers, direction, stage))) if numbers else None
 
     # --- who decided --------------------------------------------------------------------------------------------------------

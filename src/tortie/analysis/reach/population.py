@@ -1,6 +1,6 @@
 """The ends of connections as they are in one state of a cluster: who has which label, named port, address.
 
-    bits of a set of ends:   | workload classes, by number | places outside |
+    bits of a set of ends:   | workload classes, by number | places outside | hosts |
 
 Rules find an end by whoever has its address: the workload itself, and *strangers*, which are network sets, host endpoints by
 the addresses they expect, and workloads that share an address.
@@ -16,13 +16,14 @@ from typing import TypeAlias
 
 from tortie.analysis.reach.asked import Asked
 from tortie.analysis.reach.bits import below, of_members
-from tortie.analysis.reach.hosts import HostContext, contexts
+from tortie.analysis.reach.hosts import HostContext, Hosts, contexts
 from tortie.analysis.reach.places import Places
 from tortie.analysis.reach.selection import LabelSets
 from tortie.net import Family, Network, Protocol
 from tortie.selectors.syntax import Matcher, Node, compile_node
 from tortie.verdict import Cluster, Endpoint
 from tortie.verdict.endpoint import Peer
+from tortie.verdict.refs import NO_ADDRESS, HostRef
 
 NOWHERE = -1
 """The place of an end that has no address yet, in either family."""
@@ -38,13 +39,21 @@ class Population:
     """The ends as they are in one state of the cluster."""
 
     def __init__(
-        self, cluster: Cluster, classes: Sequence[Endpoint | None], outside: Sequence[int], places: Places, asked: Asked
+        self,
+        cluster: Cluster,
+        classes: Sequence[Endpoint | None],
+        outside: Sequence[int],
+        nodes: Sequence[str],
+        hosts: Hosts,
+        places: Places,
+        asked: Asked,
     ) -> None:
+        """*nodes* are the hosts that are ends in any state, *hosts* those that are there in this one."""
         self.cluster = cluster
-        self.contexts = contexts(cluster)
+        self.contexts = contexts(cluster, hosts)
         self._places = places
         first = len(classes)
-        self.count = first + len(outside)
+        self.count = first + len(outside) + len(nodes)
         self.everybody = below(self.count)
         present = [(number, endpoint) for number, endpoint in enumerate(classes) if endpoint is not None]
         self.present = of_members(number for number, _ in present)
@@ -60,6 +69,12 @@ class Population:
         for number, place in enumerate(outside, first):
             families[places.places[place].network.family is Family.V6].append(number)
             where.setdefault(place, []).append(number)
+        self.hosts = {number: node for number, node in enumerate(nodes, first + len(outside)) if node in hosts}
+        """The hosts that are there, by number."""
+        for number, node in self.hosts.items():
+            for family, ref in hosts[node].items():
+                families[family is Family.V6].append(number)
+                where.setdefault(_place_of(ref, places), []).append(number)
         self._at = {place: of_members(numbers) for place, numbers in where.items()}
         """By place, who is there."""
         self.having: ByFamily = (of_members(families[0]), of_members(families[1]))
@@ -136,7 +151,9 @@ class Population:
         return found
 
     def context_of(self, number: int) -> HostContext:
-        return self.contexts[self.endpoints[number].node]
+        """That of a workload's host, or of a host."""
+        node = self.hosts[number] if number in self.hosts else self.endpoints[number].node
+        return self.contexts[node]
 
 
 # --- what is asked of one workload ---------------------------------------------------------------------------------------------
@@ -180,6 +197,10 @@ def places_of(endpoint: Endpoint, places: Places) -> tuple[int | None, int | Non
         if network.family not in found:
             found[network.family] = places.at(network)
     return found.get(Family.V4), found.get(Family.V6)
+
+
+def _place_of(host: HostRef, places: Places) -> int:
+    return NOWHERE if host.address == NO_ADDRESS[host.address.family] else places.at(host.address)
 
 
 def strangers(cluster: Cluster) -> list[Peer]:

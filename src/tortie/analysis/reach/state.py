@@ -4,9 +4,9 @@
                                                                                   ├─► both: a row of the answer
     ingress of a destination ─────────────────────────────────────────────────────┘
 
-Asked is the first packet of a new connection, from one source port (``EPHEMERAL_PORT``), by workloads and from and to outside. Ends
-outside have no policy of their own, and what goes on between them is not asked. A workload always reaches itself; what a row says of a class
-and itself is between two workloads of it.
+Asked is the first packet of a new connection, from one source port (``EPHEMERAL_PORT``), by workloads, by hosts that are ends, and from
+and to outside. Ends outside have no policy of their own, and what goes on between them is not asked. A workload always reaches itself, as
+does a host; what a row says of a class and itself is between two workloads of it.
 """
 
 from __future__ import annotations
@@ -44,18 +44,21 @@ class Reach:
         self.population: Population = universe.states[index]
         self.book = PolicyBook(self.population, source_port)
         self._workloads = self.population.present
-        self._outside = self.population.everybody & ~universe.workloads
+        self._hosts = of_members(self.population.hosts)
+        self._outside = universe.places_outside
         self.live = self._live()
-        self._of_outside = allowed.within(everything(self._workloads), self.live)
+        self._of_outside = allowed.within(everything(self._workloads | self._hosts), self.live)
         self._crossing = Crossing(self.book, self.live, source_port)
         self._base = base
         self._halves: dict[Direction, dict[int, Allowed]] = {direction: {} for direction in Direction}
         self._grouped: dict[tuple[Direction, int], list[tuple[Allowed, int]]] = {}
 
     def _live(self) -> Region:
-        """What can be asked at all: the families that any workload has."""
+        """What can be asked at all: the families that any workload or host has."""
         having = zip(Family, self.population.having, strict=True)
-        return space.union_of(space.OF_FAMILY[family] for family, ends in having if ends & self._workloads)
+        return space.union_of(
+            space.OF_FAMILY[family] for family, ends in having if ends & (self._workloads | self._hosts)
+        )
 
     # --- the halves ---------------------------------------------------------------------------------------------------------
 
@@ -77,12 +80,12 @@ class Reach:
     def _made(self, direction: Direction, number: int) -> Allowed:
         if self._base is not None and not self._base.affected[direction] >> number & 1:
             return self._base.reach._half(direction, number)
-        if self._workloads >> number & 1:
+        if (self._workloads | self._hosts) >> number & 1:
             return self._crossing.half(direction, number)
         return self._as_outside(number)
 
     def _as_outside(self, number: int) -> Allowed:
-        """Nothing of its own is asked there, and only workloads are at the other end; of a workload that is not there, nothing."""
+        """Nothing of its own is asked there, and the other end is of the cluster; of a workload or host that is not there, nothing."""
         return self._of_outside if self._outside >> number & 1 else NOBODY
 
     # --- whole answers --------------------------------------------------------------------------------------------------------
@@ -123,15 +126,31 @@ class Reach:
         """Whom of *among* one end can reach."""
         return self._with(Direction.EGRESS, source, Direction.INGRESS, among)
 
+    def sent_to(self, destination: int, among: int) -> Allowed:
+        """Who of *among* gets out to one end, whatever that lets in."""
+        return self._theirs(Direction.EGRESS, destination, among)
+
+    def sent(self) -> list[Allowed]:
+        """The same for every end by number, and of everybody."""
+        made: dict[tuple[Cell, ...], Allowed] = {(): NOBODY}
+        for column in (turned := self._turned()):
+            if column not in made:
+                made[column] = allowed.of_overlapping(column)
+        return [made[column] for column in turned]
+
     def _with(self, own: Direction, number: int, theirs: Direction, among: int) -> Allowed:
         """What one end and *among* let through in both halves: the end's *own*, and *theirs*."""
+        return allowed.both(self._theirs(theirs, number, among), allowed.among(self._half(own, number), among))
+
+    def _theirs(self, direction: Direction, number: int, among: int) -> Allowed:
+        """What *among* let through in one half, with one end."""
         opposite = [
             (region, together)
-            for half, together in self._together(theirs, among)
+            for half, together in self._together(direction, among)
             for region, ends in half
             if ends >> number & 1
         ]
-        return allowed.both(allowed.of_overlapping(opposite), allowed.among(self._half(own, number), among))
+        return allowed.of_overlapping(opposite)
 
     def _together(self, direction: Direction, among: int) -> list[tuple[Allowed, int]]:
         """Some ends, those together that have the same half."""

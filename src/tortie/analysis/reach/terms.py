@@ -31,6 +31,8 @@ class Term(NamedTuple):
 class CompiledRule(NamedTuple):
     """A rule that can match something; a Log rule, which decides nothing, is none."""
 
+    number: int
+    """Among the rules of its direction."""
     action: Action
     terms: tuple[Term, ...]
 
@@ -57,13 +59,13 @@ class RuleCompiler:
     def compile(self, rules: Iterable[Rule], namespace: str) -> tuple[CompiledRule, ...]:
         """The rules of one direction of a policy of *namespace*; empty: cluster-wide, or a profile."""
         found = []
-        for written in rules:
+        for index, written in enumerate(rules):
             rule = fail_closed(written)
             if rule is None or rule.action is Action.LOG:
                 continue
             terms = tuple(self._terms(rule, namespace))
             if terms:
-                found.append(CompiledRule(rule.action, terms))
+                found.append(CompiledRule(index, rule.action, terms))
         return tuple(found)
 
     def _terms(self, rule: Rule, namespace: str) -> Iterator[Term]:

@@ -2,7 +2,7 @@
 
 A workload's class is what policy can ask of it in each state: its labels as far as asked for, its named ports, its place in either family,
 its profiles, its host's context. What is not a workload is outside, as one end for each place that has an address nobody of
-the cluster has.
+the cluster has; or it is a host, if those are asked about.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from tortie.analysis.reach.asked import Asked, asked_by
 from tortie.analysis.reach.bits import below
-from tortie.analysis.reach.hosts import contexts
+from tortie.analysis.reach.hosts import Hosts, contexts
 from tortie.analysis.reach.places import Place, Places
 from tortie.analysis.reach.population import Population, kept_labels, kept_ports, names_of, places_of, strangers
 from tortie.net import Address, Family, Network
@@ -31,6 +31,8 @@ class WorkloadClass(NamedTuple):
     """``namespace/workload``, sorted."""
     sample: tuple[Endpoint | None, ...]
     """One of them, as it is in each state; None: it is not there."""
+    is_same: bool
+    """Whether policy can tell it in no state from what it is in the others."""
 
 
 class Universe(NamedTuple):
@@ -38,7 +40,9 @@ class Universe(NamedTuple):
 
     classes: tuple[WorkloadClass, ...]
     outside: tuple[Place, ...]
-    """The ends that are no workloads: number 0 is bit ``len(classes)``."""
+    """The ends of the address space: number 0 is bit ``len(classes)``."""
+    hosts: tuple[str, ...]
+    """The nodes that are ends in any state; number 0 is the bit after those outside."""
     own: Mapping[Network, Place]
     """The places without an address outside."""
     taken: frozenset[Address]
@@ -51,18 +55,30 @@ class Universe(NamedTuple):
         return below(len(self.classes))
 
     @property
+    def places_outside(self) -> int:
+        """The set of all ends outside."""
+        return below(len(self.outside)) << len(self.classes)
+
+    @property
+    def all_hosts(self) -> int:
+        """The set of all hosts that are ends."""
+        return self.everybody & ~self.workloads & ~self.places_outside
+
+    @property
     def everybody(self) -> int:
-        return below(len(self.classes) + len(self.outside))
+        return below(len(self.classes) + len(self.outside) + len(self.hosts))
 
 
-def universe(clusters: Sequence[Cluster]) -> Universe:
-    """The ends of *clusters*, which are states of one."""
+def universe(clusters: Sequence[Cluster], hosts: Sequence[Hosts] = ()) -> Universe:
+    """The ends of *clusters*, which are states of one; *hosts* of each are ends too, of none if they are not given."""
+    hosts = hosts or [{} for _ in clusters]
     asked = Asked(frozenset(), frozenset(), frozenset())
-    for cluster in clusters:
-        asked = asked.with_(asked_by(cluster, strangers(cluster)))
+    for cluster, ends in zip(clusters, hosts, strict=True):
+        asked = asked.with_(asked_by(cluster, strangers(cluster), ends))
     places = Places(asked.networks)
-    classes = _classes(clusters, asked, places)
-    taken, families = _taken(clusters), _families(clusters)
+    classes = _classes(clusters, hosts, asked, places)
+    taken, families = _taken(clusters), _families(clusters, hosts)
+    nodes = sorted({node for ends in hosts for node in ends})
     outside = [
         number
         for number, place in enumerate(places.places)
@@ -72,25 +88,35 @@ def universe(clusters: Sequence[Cluster]) -> Universe:
     for index, cluster in enumerate(clusters):
         same = next((known for known in states if _has_same_ends(known.cluster, cluster)), None)
         samples = [found.sample[index] for found in classes]
-        made = Population(cluster, samples, outside, places, asked) if same is None else same.ruled_by(cluster)
+        made = (
+            Population(cluster, samples, outside, nodes, hosts[index], places, asked)
+            if same is None
+            else same.ruled_by(cluster)
+        )
         states.append(made)
     beyond = tuple(places.places[number] for number in outside)
     own = {place.network: place for place in set(places.places).difference(beyond)}
-    return Universe(classes, beyond, own, taken, tuple(states))
+    return Universe(classes, beyond, tuple(nodes), own, taken, tuple(states))
 
 
-def _classes(clusters: Sequence[Cluster], asked: Asked, places: Places) -> tuple[WorkloadClass, ...]:
+def _classes(
+    clusters: Sequence[Cluster], hosts: Sequence[Hosts], asked: Asked, places: Places
+) -> tuple[WorkloadClass, ...]:
     """The classes of all workloads of all states, by their first names."""
     keyed: list[_Keyed] = []
     for index, cluster in enumerate(clusters):
         same = next((n for n in range(index) if _has_same_ends(clusters[n], cluster)), None)
-        keyed.append(_keys(cluster, asked, places) if same is None else keyed[same])
+        keyed.append(_keys(cluster, hosts[index], asked, places) if same is None else keyed[same])
     grouped: dict[tuple[Hashable, ...], list[str]] = {}
     for name in sorted({name for keys in keyed for name in keys}):
         grouped.setdefault(tuple(keys[name][0] if name in keys else None for keys in keyed), []).append(name)
     return tuple(
-        WorkloadClass(tuple(names), tuple(keys[names[0]][1] if names[0] in keys else None for keys in keyed))
-        for names in grouped.values()
+        WorkloadClass(
+            tuple(names),
+            tuple(keys[names[0]][1] if names[0] in keys else None for keys in keyed),
+            len(set(asked_of)) == 1,
+        )
+        for asked_of, names in grouped.items()
     )
 
 
@@ -100,8 +126,8 @@ def _has_same_ends(one: Cluster, other: Cluster) -> bool:
     return all(getattr(one, field) is getattr(other, field) for field in kept)
 
 
-def _keys(cluster: Cluster, asked: Asked, places: Places) -> _Keyed:
-    hosts = {node: context.key for node, context in contexts(cluster).items()}
+def _keys(cluster: Cluster, hosts: Hosts, asked: Asked, places: Places) -> _Keyed:
+    keys = {node: context.key for node, context in contexts(cluster, hosts).items()}
     return {
         name: (
             (
@@ -109,7 +135,7 @@ def _keys(cluster: Cluster, asked: Asked, places: Places) -> _Keyed:
                 kept_ports(endpoint, asked),
                 places_of(endpoint, places),
                 endpoint.profiles,
-                hosts[endpoint.node],
+                keys[endpoint.node],
             ),
             endpoint,
         )
@@ -128,9 +154,10 @@ def _taken(clusters: Iterable[Cluster]) -> frozenset[Address]:
     return frozenset(taken)
 
 
-def _families(clusters: Iterable[Cluster]) -> set[Family]:
+def _families(clusters: Iterable[Cluster], hosts: Iterable[Hosts]) -> set[Family]:
     """The families in which anybody can be reached; who has no address yet may get one of either."""
+    of_hosts = {family for ends in hosts for refs in ends.values() for family in refs}
     endpoints = [endpoint for cluster in clusters for endpoint in cluster.endpoints]
     if any(not endpoint.networks for endpoint in endpoints):
         return set(Family)
-    return {network.family for endpoint in endpoints for network in endpoint.networks}
+    return of_hosts | {network.family for endpoint in endpoints for network in endpoint.networks}

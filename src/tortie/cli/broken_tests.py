@@ -1,0 +1,74 @@
+"""PolicyTests in the datastore against a planned change: those that it breaks, and new ones that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from tortie.analysis.assertions import Located, Outcome, broken, judge
+from tortie.analysis.assertions.outcome import of_resource
+from tortie.analysis.explanation import Explanation, explanation_lines
+from tortie.analysis.near import near_misses
+from tortie.analysis.provenance import Provenance
+from tortie.cli.errors import CommandError
+from tortie.cli.planned import Planned
+from tortie.cli.unmatched import valid_resources
+from tortie.datastore.store import Entry
+from tortie.model.policytest import PolicyTest
+from tortie.verdict import Cluster, Verdict
+
+_TOLD = 3
+"""So many broken assertions are told with what decides."""
+
+
+def refuse_broken(states: Planned, tests: Iterable[Entry]) -> None:
+    """CommandError if an assertion of *tests* holds before and not after, with what decides then."""
+    found = broken(states.before, states.after, _located(tests))
+    if found:
+        raise CommandError("\n".join(_lines(states, found)))
+
+
+def warn_of_failing(states: Planned, tests: Iterable[Entry]) -> None:
+    """Tell on standard error which assertions of *tests* do not hold."""
+    for outcome in judge(states.after, located) if (located := _located(tests)) else ():
+        if outcome.error:
+            click.echo(f"Warning: {_called(outcome)}: cannot be asked: {outcome.error}", err=True)
+        elif outcome.failing:
+            why = f"{_packets(outcome)}; `tortie policy test` tells more"
+            click.echo(f"Warning: {_called(outcome)}: does not hold: {why}", err=True)
+
+
+def _located(tests: Iterable[Entry]) -> list[Located]:
+    resources = valid_resources(tests).items()
+    return [located for key, test in resources if isinstance(test, PolicyTest) for located in of_resource(test, key)]
+
+
+def _lines(states: Planned, found: Sequence[Outcome]) -> Iterator[str]:
+    many = f"{len(found)} assertions hold" if len(found) > 1 else "1 assertion holds"
+    yield f"this would break what policies are tested for: {many} now and would not afterwards"
+    for outcome in found[:_TOLD]:
+        yield f"{_called(outcome)}: {_packets(outcome)}"
+        for example in outcome.counter_examples[:1]:
+            yield from (f"  {line}" for line in _explained(states, example.verdict))
+    if len(found) > _TOLD:
+        yield f"and {len(found) - _TOLD} more"
+    yield "With --ignore-policy-tests it is written nevertheless"
+
+
+def _explained(states: Planned, verdict: Verdict) -> list[str]:
+    """As `tortie explain` would have it afterwards."""
+    near = near_misses(Cluster.of(states.after.values()), verdict)
+    return explanation_lines(Explanation(verdict, near, Provenance.of_stored(states.stored), is_edit_known=False))
+
+
+def _called(outcome: Outcome) -> str:
+    located = outcome.located
+    return f"{located.group}, test {located.number}: {located.sentence}"
+
+
+def _packets(outcome: Outcome) -> str:
+    """Between whom it does not hold, and for what."""
+    example = outcome.counter_examples[0]
+    more = f", and {outcome.failing - 1} more" if outcome.failing > 1 else ""
+    return f"{example.source} to {example.destination}, {', '.join(example.packets)}{more}"
