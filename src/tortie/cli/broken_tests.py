@@ -13,6 +13,7 @@ from tortie.analysis.near import near_misses
 from tortie.analysis.provenance import Provenance
 from tortie.cli.errors import CommandError
 from tortie.cli.planned import Planned
+from tortie.cli.policy_guard import NEVERTHELESS
 from tortie.cli.unmatched import valid_resources
 from tortie.datastore.store import Entry
 from tortie.model.policytest import PolicyTest
@@ -53,7 +54,7 @@ def _lines(states: Planned, found: Sequence[Outcome]) -> Iterator[str]:
             yield from (f"  {line}" for line in _explained(states, example.verdict))
     if len(found) > _TOLD:
         yield f"and {len(found) - _TOLD} more"
-    yield "With --ignore-policy-tests it is written nevertheless"
+    yield NEVERTHELESS.capitalize()
 
 
 def _explained(states: Planned, verdict: Verdict) -> list[str]:

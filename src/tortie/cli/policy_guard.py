@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from tortie.cli.errors import CommandError
 from tortie.cli.writing import Change
 from tortie.datastore.store import Delete, Entry, Put, Store, entries
 from tortie.model import kinds
 from tortie.model.kinds import parse_path
+
+NEVERTHELESS = "with --ignore-policy-tests it is written nevertheless"
 
 Guard: TypeAlias = Callable[[Store, Sequence[Change]], Sequence[Change]]
 """Between a plan and its commit: the changes, unless they are refused."""
@@ -38,7 +41,10 @@ def guarded(store: Store, changes: Sequence[Change]) -> Sequence[Change]:
     new = [entry for key, entry in after.items() if entry != stored.get(key)]
     kept = [entry for entry in after.values() if entry not in new] if bearing(changes) else []
     if kept or new:
-        states = planned(store, changes)
+        try:
+            states = planned(store, changes)
+        except CommandError as error:
+            raise CommandError(f"{error}; {NEVERTHELESS}") from error
         refuse_broken(states, kept)
         warn_of_failing(states, new)
     return changes

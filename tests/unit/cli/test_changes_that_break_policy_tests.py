@@ -11,7 +11,7 @@ from click.testing import Result
 from example_manifests import DATABASE_POLICY
 
 from tortie.datastore.sqlite import SQLiteStore
-from tortie.datastore.store import Entry, Store, entries
+from tortie.datastore.store import Entry, Put, Store, entries
 from tortie.model import kinds
 
 Tortie = Callable[..., Result]
@@ -98,6 +98,21 @@ def test_the_refusal_says_what_would_decide(shop: Tortie) -> None:
     assert ": allowed by tier default, NetworkPolicy shop/knp.default.db, ingress rule 0\n" in refused
     assert "      at NetworkPolicy shop/db, spec.ingress[0]\n" in refused
     assert refused.endswith("With --ignore-policy-tests it is written nevertheless\n")
+
+
+def test_where_it_cannot_be_told_what_a_change_breaks_it_is_refused_too(shop: Tortie, store: SQLiteStore) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "odd", "namespace": "shop"},
+        "spec": {"hostNetwork": True, "nodeName": "host1"},
+        "status": {"podIP": "10.0.0.300"},
+    }
+    store.transact((), (Put(kinds.POD.prefix + "shop/odd", json.dumps(pod).encode()),))
+    refused = shop("apply", "-f", "-", stdin=MORE, status=1).stderr
+    assert "Pod shop/odd" in refused
+    assert "with --ignore-policy-tests it is written nevertheless" in refused
+    shop("apply", "-f", "-", "--ignore-policy-tests", stdin=MORE)
 
 
 @pytest.mark.parametrize(("mode", "status"), [("server", 1), ("client", 0)])
