@@ -50,5 +50,5 @@ def at_a_terminal(*arguments: str) -> Iterator[Terminal]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        process.wait()
+        process.wait(timeout=DEADLINE_S)
         os.close(ours)
