@@ -25,7 +25,7 @@ demo: $(RUN)  ## Run the Stars demo (DEMO="--no-pause" for options)
 	$(VENV)/bin/tortie demo stars $(DEMO)
 
 test: $(DEV) lint  ## Run the whole test suite
-	$(VENV)/bin/pytest --cov --cov-report=term:skip-covered $(or $(TESTS),$(addprefix --ignore=,$(RANDOM)))
+	$(VENV)/bin/pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered $(or $(TESTS),$(addprefix --ignore=,$(RANDOM)))
 	$(if $(TESTS),,$(VENV)/bin/pytest -q -n auto $(RANDOM))
 
 unit: $(DEV)  ## Run the tests that need no namespaces
