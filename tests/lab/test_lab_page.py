@@ -222,4 +222,4 @@ def test_a_demo_without_a_page_of_its_own_has_the_lab_s_with_its_steps(watched: 
         terminal.read_until("Press Enter to end")
         terminal.press_enter()
         page.locator("#connection.lost").wait_for()
-    assert name not in client.names()
+    eventually(lambda: name not in client.names(), "the demo has taken its lab down")
