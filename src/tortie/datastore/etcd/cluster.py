@@ -6,8 +6,11 @@ channel belongs to a server that was left shows in its number.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
-from collections.abc import Sequence
+import ssl
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,7 +128,32 @@ def _channel_credentials(tls: TLS) -> grpc.ChannelCredentials:
     ca, certificate, key = (_pem(source) for source in tls)
     if (certificate is None) != (key is None):
         raise UnauthorizedError("a certificate for etcd goes with its key, and one of the two is not given")
+    _refuse_halves(ca, certificate, key)
     return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _refuse_halves(ca: bytes | None, certificate: bytes | None, key: bytes | None) -> None:
+    """UnavailableError for what is no PEM, or no pair: files that are being renewed are so for a moment, and gRPC aborts the process."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if ca is not None:
+            context.load_verify_locations(cadata=ca.decode())
+        if certificate is not None and key is not None:
+            with _in_memory(certificate) as certificate_path, _in_memory(key) as key_path:
+                context.load_cert_chain(certificate_path, key_path, password="")
+    except (ssl.SSLError, ValueError) as error:
+        raise UnavailableError(f"the certificates for etcd are not whole, or not of one key: {error}") from error
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """A path at which OpenSSL can read *content*, which is in no file system (memfd_create(2))."""
+    descriptor = os.memfd_create("pem")
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _pem(source: Path | str | None) -> bytes | None:
