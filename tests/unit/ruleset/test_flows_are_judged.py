@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
+from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
     EndpointId,
     HostEndpointUpdate,
@@ -15,6 +16,7 @@ from tortie.calc.hoststate import (
     HostPolicy,
     HostProfile,
     HostRule,
+    HostStateDelta,
     HostWorkloadEndpoint,
     PeerMatch,
     PolicyId,
@@ -26,7 +28,7 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action
 from tortie.net import ICMP, TCP, Address, Network, Protocol
-from tortie.ruleset import Compiler, EndpointToHostAction, Options, Outcome, Packet, Ruleset, apply_flush, initial, walk
+from tortie.ruleset import EndpointToHostAction, Options, Outcome, Packet, Ruleset, walk
 from tortie.ruleset.flowjudge import FlowJudge
 from tortie.ruleset.interpreter import Translation
 
@@ -38,20 +40,24 @@ LINKS = {CLIENT: "cali1", SERVER: "cali2"}
 P = PolicyId("NetworkPolicy", "ns", "server")
 
 
-def ruleset(*rules: HostRule, options: Options | None = None) -> Ruleset:
-    """The server is under a policy of these rules, for ingress; the client is under none."""
-    options = options or Options()
-    compiler = Compiler(options)
-    compiler.update(PolicyUpdate(id=P, policy=HostPolicy(tier="default", ingress=rules)))
+def workloads(tiers: Mapping[Address, tuple[TierPolicies, ...]] = {}) -> Iterator[HostStateDelta]:
+    """They may do anything but for what their tiers say."""
     allow = (HostRule(action=Action.ALLOW),)
-    compiler.update(ProfileUpdate(name="open", profile=HostProfile(ingress=allow, egress=allow)))
-    tiers = {SERVER: (TierPolicies(name="default", default_action="Deny", ingress=(P,)),)}
+    yield ProfileUpdate(name="open", profile=HostProfile(ingress=allow, egress=allow))
     for address, ifname in LINKS.items():
         endpoint = HostWorkloadEndpoint(
             ifname=ifname, addresses=(address,), tiers=tiers.get(address, ()), profiles=("open",)
         )
-        compiler.update(WorkloadEndpointUpdate(id=EndpointId("ns", ifname), endpoint=endpoint))
-    return apply_flush(apply_flush(Ruleset(), initial(options)), compiler.flush())
+        yield WorkloadEndpointUpdate(id=EndpointId("ns", ifname), endpoint=endpoint)
+
+
+def ruleset(*rules: HostRule, options: Options | None = None) -> Ruleset:
+    """The server is under a policy of these rules, for ingress; the client is under none."""
+    model = RulesetModel()
+    model.begin(options or Options())
+    tiers = {SERVER: (TierPolicies(name="default", default_action="Deny", ingress=(P,)),)}
+    model.take([PolicyUpdate(id=P, policy=HostPolicy(tier="default", ingress=rules)), *workloads(tiers)])
+    return model.ruleset
 
 
 def packet(source: Address, destination: Address, port: int | None = 80, protocol: Protocol = TCP) -> Packet:
@@ -122,23 +128,20 @@ def test_a_flow_is_judged_as_the_walk_of_its_first_packet() -> None:
 
 def uplinks(closed: Iterable[str], **policies: HostRule) -> Ruleset:
     """Host endpoints on these interfaces; by use of policy its rules. The workloads may do anything."""
-    compiler = Compiler()
-    compiler.interfaces_changed({"eth0": frozenset({HOST}), "eth1": frozenset()})
-    allow = (HostRule(action=Action.ALLOW),)
-    compiler.update(ProfileUpdate(name="open", profile=HostProfile(ingress=allow, egress=allow)))
-    for address, ifname in LINKS.items():
-        endpoint = HostWorkloadEndpoint(ifname=ifname, addresses=(address,), profiles=("open",))
-        compiler.update(WorkloadEndpointUpdate(id=EndpointId("ns", ifname), endpoint=endpoint))
-    tiers = {}
+    model = RulesetModel()
+    model.know("eth0", frozenset({HOST}))
+    model.know("eth1", frozenset())
+    deltas, tiers = [*workloads()], {}
     for use, rule in policies.items():
         policy_id = PolicyId("GlobalNetworkPolicy", "", use)
-        compiler.update(PolicyUpdate(id=policy_id, policy=HostPolicy(tier="t", ingress=(rule,), egress=(rule,))))
+        deltas.append(PolicyUpdate(id=policy_id, policy=HostPolicy(tier="t", ingress=(rule,), egress=(rule,))))
         end: Literal["Deny", "Pass"] = "Pass" if use == "pre_dnat_tiers" else "Deny"
         tiers[use] = (TierPolicies(name="t", default_action=end, ingress=(policy_id,), egress=(policy_id,)),)
     for ifname in closed:
         endpoint_id = EndpointId("", f"h-{ifname}")
-        compiler.update(HostEndpointUpdate(id=endpoint_id, endpoint=HostHostEndpoint(ifname=ifname, **tiers)))
-    return apply_flush(apply_flush(Ruleset(), initial(Options())), compiler.flush())
+        deltas.append(HostEndpointUpdate(id=endpoint_id, endpoint=HostHostEndpoint(ifname=ifname, **tiers)))
+    model.take(deltas)
+    return model.ruleset
 
 
 OTHER = Address.parse("203.0.113.5")

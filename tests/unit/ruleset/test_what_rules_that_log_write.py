@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
     EndpointId,
     HostPolicy,
@@ -21,7 +22,7 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action
 from tortie.net import TCP, Address, Network
-from tortie.ruleset import Compiler, Options, Packet, Ruleset, apply_flush, initial, walk
+from tortie.ruleset import Options, Packet, walk
 from tortie.ruleset.options import Compilation, LogRate
 from tortie.ruleset.values import LogLimit, LogPacket
 
@@ -49,16 +50,11 @@ def deltas(rule: HostRule = LOG) -> list[HostStateDelta]:
     ]
 
 
-class Host:
-    def __init__(self, options: Options) -> None:
-        self.compiler = Compiler(options)
-        self.ruleset = apply_flush(Ruleset(), initial(options))
-
-    def tell(self, *told: HostStateDelta) -> Host:
-        for delta in told:
-            self.compiler.update(delta)
-        self.ruleset = apply_flush(self.ruleset, self.compiler.flush())
-        return self
+class Host(RulesetModel):
+    def __init__(self, options: Options, *deltas: HostStateDelta) -> None:
+        super().__init__()
+        self.begin(options)
+        self.take(deltas)
 
     def logged(self) -> tuple[str, ...]:
         source, destination = Address.parse("203.0.113.9"), Address.parse("10.0.0.1")
@@ -101,7 +97,7 @@ PREFIXES = {
 @pytest.mark.parametrize("case", PREFIXES)
 def test_the_prefix_tells_whose_rule_it_is(case: str, compilation: Compilation) -> None:
     prefix, expected = PREFIXES[case]
-    host = Host(Options(log_prefix=prefix, compilation=compilation)).tell(*deltas())
+    host = Host(Options(log_prefix=prefix, compilation=compilation), *deltas())
     assert list(host.logged()) == expected
     assert all(len(text.encode()) <= 127 for text in host.logged())
 
@@ -109,21 +105,21 @@ def test_the_prefix_tells_whose_rule_it_is(case: str, compilation: Compilation) 
 @pytest.mark.parametrize("compilation", BOTH)
 def test_rules_about_addresses_log_their_own_prefix_too(compilation: Compilation) -> None:
     rule = HostRule(action=Action.LOG, source=PeerMatch(nets=(Network.parse("203.0.113.0/24"),)))
-    host = Host(Options(log_prefix="%p", compilation=compilation)).tell(*deltas(rule))
+    host = Host(Options(log_prefix="%p", compilation=compilation), *deltas(rule))
     assert host.logged() == ("base: ", "shop/web: ", "kns.shop: ")
 
 
 @pytest.mark.parametrize("compilation", BOTH)
 def test_a_policy_that_goes_to_another_tier_logs_that(compilation: Compilation) -> None:
-    host = Host(Options(log_prefix="%t/%n", compilation=compilation)).tell(*deltas())
+    host = Host(Options(log_prefix="%t/%n", compilation=compilation), *deltas())
     moved = PolicyUpdate(id=GNP, policy=HostPolicy(tier="platform", ingress=(LOG, PASS)))
-    host.tell(moved, TiersUpdate(endpoints=(W,), tiers=tiers("platform")))
+    host.take([moved, TiersUpdate(endpoints=(W,), tiers=tiers("platform"))])
     assert host.logged()[0] == "platform/base: "
 
 
 @pytest.mark.parametrize("compilation", BOTH)
 def test_a_limit_is_each_rules_own(compilation: Compilation) -> None:
     options = Options(log_rate=LogRate(10, 60), log_burst=7, compilation=compilation)
-    host = Host(options).tell(*deltas())
+    host = Host(options, *deltas())
     assert host.statements() == {LogPacket("calico-packet: ", LogLimit(10, 60, 7))}
     assert len(host.logged()) == 3

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tortie.analysis.hostmodel import RulesetModel
 from tortie.calc.hoststate import (
     EndpointId,
     HostEndpointUpdate,
@@ -26,7 +27,7 @@ from tortie.calc.hoststate import (
 )
 from tortie.model.policy import Action
 from tortie.net import IPIP, TCP, Address
-from tortie.ruleset import Compiler, EndpointToHostAction, Options, Packet, Ruleset, apply_flush, initial, walk
+from tortie.ruleset import EndpointToHostAction, Options, Packet, walk
 from tortie.ruleset.interpreter import Translation
 from tortie.ruleset.options import Compilation
 from tortie.ruleset.values import CtState, Drop, Reject, Statement
@@ -92,13 +93,12 @@ CASES: dict[str, tuple[Callable[[], list[HostStateDelta]], dict[str, Any], State
 
 
 def verdict(deltas: list[HostStateDelta], packet: dict[str, Any], options: Options) -> Statement:
-    compiler = Compiler(options)
-    compiler.interfaces_changed({"eth0": frozenset({OWN})})
-    for delta in deltas:
-        compiler.update(delta)
-    ruleset = apply_flush(apply_flush(Ruleset(), initial(options)), compiler.flush())
+    model = RulesetModel()
+    model.begin(options)
+    model.know("eth0", frozenset({OWN}))
+    model.take(deltas)
     fields = {"source": OUTSIDE, "destination": POD, "protocol": TCP, "source_port": 4000, "destination_port": 80}
-    return walk(ruleset, Packet(**(fields | packet))).verdict
+    return walk(model.ruleset, Packet(**(fields | packet))).verdict
 
 
 @pytest.mark.parametrize("compilation", [Compilation.LINEAR, Compilation.RUNS])
