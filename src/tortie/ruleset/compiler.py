@@ -201,9 +201,8 @@ class Compiler:
         flush.add(*spoofing_chains)
         for maps in (*(maps for _, maps in classes), spoofing_map):
             flush.add(*maps)
-        presence = self._presence()
-        flush.add(*self._tunnels.flush(presence.tunnels))
-        self._flush_stages(flush, presence)
+        flush.add(*self._tunnels.flush())
+        self._flush_stages(flush, self._presence())
         self._contents.forget()
         return flush.flush()
 

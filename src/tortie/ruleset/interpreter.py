@@ -1,8 +1,8 @@
 """What a ruleset means for a packet: the reading of nft(8) that compiler, writers and tests share.
 
 A packet visits the base chains of a hook in order of priority. ``accept`` ends one base chain and the next is visited;
-``drop`` and ``reject`` end everything. A base chain that runs out of rules accepts. A packet of a connection that is known, or of which
-only a fragment is there, is the kernel's affair: state and ports are given with the packet.
+``drop`` and ``reject`` end everything. A base chain that runs out of rules accepts. A packet of a connection that is known, or
+of which only a fragment is there, is the kernel's affair: state and ports are given with the packet.
 """
 
 from __future__ import annotations

@@ -10,10 +10,13 @@ Most hosts have a prefix without specifiers, and nothing of this is done there. 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+import msgspec
 
 from tortie.calc.hoststate import HostRule, PolicyId
 from tortie.model.policy import Action
+from tortie.ruleset.names import readable_name
 from tortie.ruleset.options import Options
 
 MAX_PREFIX_BYTES = 127
@@ -48,9 +51,8 @@ def named_for_policy(
     rules: tuple[HostRule, ...], policy_id: PolicyId, tier: str, options: Options
 ) -> tuple[HostRule, ...]:
     """A policy's rules, those that log with its name in their prefix."""
-    path = f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
     kind = _SHORT_KINDS.get(policy_id.kind, policy_id.kind)
-    return _named(rules, {"%t": tier, "%k": kind, "%n": policy_id.name, "%p": path}, options)
+    return _named(rules, {"%t": tier, "%k": kind, "%n": policy_id.name, "%p": readable_name(policy_id)}, options)
 
 
 def named_for_profile(rules: tuple[HostRule, ...], name: str, options: Options) -> tuple[HostRule, ...]:
@@ -60,16 +62,11 @@ def named_for_profile(rules: tuple[HostRule, ...], name: str, options: Options) 
 
 def _named(rules: tuple[HostRule, ...], values: Mapping[str, str], options: Options) -> tuple[HostRule, ...]:
     template = options.log_prefix
-    if not _SPECIFIER.search(template) or not _log_any(rules):
+    if not _SPECIFIER.search(template) or all(rule.action is not Action.LOG for rule in rules):
         return rules
     prefix = _SPECIFIER.sub(lambda specifier: values[specifier[0]], template)
     return tuple(_with_prefix(rule, prefix) if rule.action is Action.LOG else rule for rule in rules)
 
 
-def _log_any(rules: Iterable[HostRule]) -> bool:
-    return any(rule.action is Action.LOG for rule in rules)
-
-
 def _with_prefix(rule: HostRule, prefix: str) -> NamedLogRule:
-    fields = {name: getattr(rule, name) for name in rule.__struct_fields__}
-    return NamedLogRule(prefix=prefix, **fields)
+    return NamedLogRule(prefix=prefix, **msgspec.structs.asdict(rule))

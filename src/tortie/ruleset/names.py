@@ -52,7 +52,7 @@ _PLAIN_KINDS = ("NetworkPolicy", "GlobalNetworkPolicy")
 def policy_chain(policy_id: PolicyId, direction: Direction, kind: Kind = Kind.FILTER) -> str:
     """The chain of a policy's rules for one direction, as places of this kind mean them."""
     prefix = _PREFIXES[kind, direction]
-    text = _readable_name(policy_id)
+    text = readable_name(policy_id)
     whole = prefix + text
     if policy_id.kind in _PLAIN_KINDS and len(whole) <= MAX_CHAIN_NAME and _READABLE.fullmatch(text):
         return whole
@@ -109,10 +109,11 @@ def comment(text: str) -> str:
 
 def rule_comment(policy_id: PolicyId, direction: Direction, index: int) -> str:
     """The comment of a policy's rule."""
-    return comment(f"{_readable_name(policy_id)} {direction.lower()} {index}")
+    return comment(f"{readable_name(policy_id)} {direction.lower()} {index}")
 
 
-def _readable_name(policy_id: PolicyId) -> str:
+def readable_name(policy_id: PolicyId) -> str:
+    """The policy's namespace and name; the name alone of what has no namespace."""
     return f"{policy_id.namespace}/{policy_id.name}" if policy_id.namespace else policy_id.name
 
 

@@ -118,13 +118,12 @@ class TunnelTable:
         """All that has been told."""
         return chain(self._hosts.values(), (self._encapsulation,))
 
-    def flush(self, used: Encapsulation) -> Flush:
-        """What becomes of the sets if *used* is what rules are made of from now on."""
-        families = _families(used)
-        if not self._is_dirty and families == self._members.keys():
+    def flush(self) -> Flush:
+        """What becomes of the sets."""
+        if not self._is_dirty:
             return Flush()
         self._is_dirty = False
-        before, self._members = self._members, {family: self._addresses(family) for family in families}
+        before, self._members = self._members, {f: self._addresses(f) for f in _families(self._encapsulation)}
         now = self._members
         return Flush(
             tuple(SetCreate(_declaration(f), now[f]) for f in sorted(now.keys() - before.keys())),

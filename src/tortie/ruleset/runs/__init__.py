@@ -5,8 +5,9 @@
            ip saddr @…-r…-4 jump …-r…                                 its residual: what has no keys
            ip saddr @….1-S4-allow accept                              run 1: what must come after that
 
-``parts`` says which rules are keys, of which of the ``shapes``, ``joins`` in which run each comes, ``owners`` who has each key, ``residual`` and ``guards``
-arrange the rest, ``cost`` decides what is worth it, ``steps`` moves keys without letting a packet in flight fall between two sets.
+``parts`` says which rules are keys, of which of the ``shapes``, ``joins`` in which run each comes, ``owners`` who has each key,
+``residual`` and ``guards`` arrange the rest, ``cost`` decides what is worth it, ``steps`` moves keys without letting a packet in
+flight fall between two sets.
 """
 
 from tortie.ruleset.runs.cost import ALWAYS, AUTO, CostModel
