@@ -1,8 +1,8 @@
 """The parts of a bed (``tortie.testing.bed``): the outside and the hosts, with their links and routes.
 
-The host's end of a workload's link is set up as the agent does it, but that the kernel's own reverse-path filter is off, so
-that only rules drop packets. Who is whose neighbour is stated for good: a packet is never held back for an answer, and no
-answer can be missing.
+The host's end of a workload's link is set up as the agent does it; the kernel's own reverse-path filter is off there, so only
+rules drop packets. Who is whose neighbour is stated for good: a packet is never held back for an answer, and no answer can be
+missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tortie.lab.namespaces import inside_network
 from tortie.lab.packetnetwork import new_link, new_router, new_silent
 from tortie.lab.ports import HEARD, Listener, Port, Sender
 from tortie.model.meta import HostName
-from tortie.net import MAC, Address, Family, Network, Protocol
+from tortie.net import IPIP, MAC, Address, Family, Network
 from tortie.testing.rules import UNASSIGNED
 from tortie.testing.topology import BACKYARD, UPLINKS, blocks, of_family, own_addresses, workload_addresses
 
@@ -28,8 +28,7 @@ _ROUTER = (Address.parse("169.254.99.1"), Address.parse("fe80::99"))
 _HOST = (Address.parse("169.254.99.2"), Address.parse("fe80::98"))
 """Each host, as the outside's gateway to it."""
 _ENDS = ("workload", "cali", "outside", "uplink")
-_IPIP = Protocol(4)
-_ALL_HEARD = (*HEARD, *((family, protocol) for family in Family for protocol in (UNASSIGNED, _IPIP)))
+_ALL_HEARD = (*HEARD, *((family, protocol) for family in Family for protocol in (UNASSIGNED, IPIP)))
 
 
 class Slot(NamedTuple):

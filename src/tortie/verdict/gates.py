@@ -7,13 +7,11 @@ believe, nor from an address that is not its own; a host endpoint's failsafe por
 from __future__ import annotations
 
 from tortie.model.policy import Direction
-from tortie.net import ICMPV6, UDP, Family, Network
+from tortie.net import ICMPV6, IPIP, UDP, Family, Network
 from tortie.verdict.endpoint import Endpoint
 from tortie.verdict.packet import Packet
 from tortie.verdict.settings import Failsafe, Settings
 from tortie.verdict.trace import Stage
-
-_IPIP = 4
 
 _ICMP_REQUESTS = frozenset({8, 13, 15, 17})
 """Echo, timestamp, information and address mask: the ICMP types that can begin a flow (Linux, nf_conntrack_proto_icmp.c)."""
@@ -44,7 +42,7 @@ def is_invalid(packet: Packet) -> bool:
 
 def is_tunnel(packet: Packet, settings: Settings) -> bool:
     """Whether a workload may not send the packet, because it looks like one of the hosts' tunnels."""
-    if packet.protocol.number == _IPIP:
+    if packet.protocol == IPIP:
         return not settings.allows_ipip
     return packet.protocol == UDP and packet.destination_port == settings.vxlan_port and not settings.allows_vxlan
 

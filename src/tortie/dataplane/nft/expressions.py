@@ -75,6 +75,7 @@ _UNDER, _OVER = 0, 1
 """NFT_LIMIT_F_INV and NFT_CONNLIMIT_F_INV: match what exceeds the limit."""
 _REJECT_FORMS = {None: (2, 1), Family.V4: (0, 3), Family.V6: (0, 4)}
 """Type and code: NFT_REJECT_ICMPX_UNREACH, of whatever family, or NFT_REJECT_ICMP_UNREACH with the code in ICMP or ICMPv6."""
+_REJECT_FAMILIES = {form: family for family, form in _REJECT_FORMS.items()}
 
 
 class _Base(msgspec.Struct, frozen=True, gc=False):
@@ -327,7 +328,7 @@ def parse_expression(element: bytes) -> Expression:
     found = {kind: value for kind, value in attributes(contents) if not _is_default(name, kind, value)}
     try:
         expression = _PARSERS[name](found)
-    except (KeyError, ValueError, StopIteration):
+    except (KeyError, ValueError):
         return Unknown(name, contents)
     return expression if found.keys() == attribute_map(_contents(expression)).keys() else Unknown(name, contents)
 
@@ -393,8 +394,7 @@ def _parse_limit(found: dict[int, bytes]) -> Expression:
 
 
 def _parse_reject(found: dict[int, bytes]) -> Expression:
-    form = _number(found[1]), _number(found[2])
-    return next(Reject(family) for family, known in _REJECT_FORMS.items() if known == form)
+    return Reject(_REJECT_FAMILIES[_number(found[1]), _number(found[2])])
 
 
 def _parse_connlimit(found: dict[int, bytes]) -> Expression:
