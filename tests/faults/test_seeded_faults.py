@@ -28,6 +28,7 @@ FINDERS = {
     "driver": (KERNELS, KERNELS),
     "assertions": (POLICY_TESTS, RANDOM_POLICY_TESTS),
 }
+"""One that stands twice draws anew each time: what it has missed it may find."""
 
 
 def part_of(fault: Fault) -> str:

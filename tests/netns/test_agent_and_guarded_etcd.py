@@ -69,7 +69,7 @@ def wait_until(reached: Callable[[], bool], log: Path) -> None:
     deadline = time.monotonic() + WAIT_S
     while not reached():
         assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+        time.sleep(0.05)  # a poll with a bound: the agent is another process, and tells nobody
 
 
 def rules() -> str:
@@ -111,7 +111,7 @@ def test_an_agent_enforces_with_what_the_page_gives_it_through_new_secrets(tmp_p
             server = cluster.servers[0]
             server.kill()
             make_certificates(tmp_path / "tls")  # the authority's too: with what was there before nobody is let in
-            time.sleep(OUTAGE_S)
+            time.sleep(OUTAGE_S)  # waits for nothing: how long etcd is away is a soak's subject
             assert rules() == enforced
             server.start()
             put_policy(cluster, "second")

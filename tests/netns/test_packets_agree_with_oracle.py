@@ -53,10 +53,9 @@ KINDS = (
 )
 """Of packets, as the tally has them: some of each get through, and some do not."""
 
+# A series takes some 20 seconds alone, several times that on a machine that does much else.
+pytestmark = pytest.mark.timeout(600)
 
-pytestmark = pytest.mark.timeout(
-    600
-)  # a series takes some 20 seconds alone, several times that on a machine that does much else
 
 # --- the network itself ----------------------------------------------------------------------------------------------------
 
