@@ -8,16 +8,15 @@ import click
 
 from tortie.analysis.assertions import Located, Outcome, broken, judge
 from tortie.analysis.assertions.outcome import of_resource
-from tortie.analysis.explanation import Explanation, explanation_lines
-from tortie.analysis.near import near_misses
 from tortie.analysis.provenance import Provenance
 from tortie.cli.errors import CommandError
 from tortie.cli.planned import Planned
 from tortie.cli.policy_guard import NEVERTHELESS
+from tortie.cli.policy_test_reports import explained
 from tortie.cli.unmatched import valid_resources
 from tortie.datastore.store import Entry
 from tortie.model.policytest import PolicyTest
-from tortie.verdict import Cluster, Verdict
+from tortie.verdict import Cluster
 
 _TOLD = 3
 """So many broken assertions are told with what decides."""
@@ -32,7 +31,7 @@ def refuse_broken(states: Planned, tests: Iterable[Entry]) -> None:
 
 def warn_of_failing(states: Planned, tests: Iterable[Entry]) -> None:
     """Tell on standard error which assertions of *tests* do not hold."""
-    for outcome in judge(states.after, located) if (located := _located(tests)) else ():
+    for outcome in judge(states.after, _located(tests)):
         if outcome.error:
             click.echo(f"Warning: {_called(outcome)}: cannot be asked: {outcome.error}", err=True)
         elif outcome.failing:
@@ -48,19 +47,14 @@ def _located(tests: Iterable[Entry]) -> list[Located]:
 def _lines(states: Planned, found: Sequence[Outcome]) -> Iterator[str]:
     many = f"{len(found)} assertions hold" if len(found) > 1 else "1 assertion holds"
     yield f"this would break what policies are tested for: {many} now and would not afterwards"
+    after, provenance = Cluster.of(states.after.values()), Provenance.of_stored(states.stored)
     for outcome in found[:_TOLD]:
         yield f"{_called(outcome)}: {_packets(outcome)}"
         for example in outcome.counter_examples[:1]:
-            yield from (f"  {line}" for line in _explained(states, example.verdict))
+            yield from (f"  {line}" for line in explained(example.verdict, after, provenance))
     if len(found) > _TOLD:
         yield f"and {len(found) - _TOLD} more"
     yield NEVERTHELESS.capitalize()
-
-
-def _explained(states: Planned, verdict: Verdict) -> list[str]:
-    """As `tortie explain` would have it afterwards."""
-    near = near_misses(Cluster.of(states.after.values()), verdict)
-    return explanation_lines(Explanation(verdict, near, Provenance.of_stored(states.stored), is_edit_known=False))
 
 
 def _called(outcome: Outcome) -> str:

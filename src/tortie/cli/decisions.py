@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tortie.analysis.provenance import Place
 from tortie.verdict import Decision
 from tortie.verdict.refs import PolicyRef
 
@@ -30,3 +31,10 @@ def policy_document(policy: PolicyRef) -> dict[str, str]:
     """A policy's identity."""
     namespace = {"namespace": policy.namespace} if policy.namespace else {}
     return {"kind": policy.kind, **namespace, "name": policy.name}
+
+
+def place_document(place: Place | None) -> dict[str, Any]:
+    """Where something stands in a file; empty for what stands in none."""
+    if place is None:
+        return {}
+    return {"file": place.source, "line": place.position.line, "column": place.position.column}

@@ -12,7 +12,7 @@ from tortie.analysis.ends import NamedFlow
 from tortie.analysis.explanation import Explanation, edit_lines, explained, explanation_lines
 from tortie.analysis.near import NearMiss
 from tortie.analysis.provenance import Origin
-from tortie.cli.decisions import decision_document, policy_document
+from tortie.cli.decisions import decision_document, place_document, policy_document
 from tortie.model.fieldpath import path_text
 from tortie.verdict import Decision
 from tortie.verdict.refs import PolicyRef
@@ -99,8 +99,7 @@ def _near_document(explanation: Explanation, near: NearMiss) -> dict[str, Any]:
 
 def _origin_document(origin: Origin) -> dict[str, Any]:
     """Which object, which field of it, and where that stands."""
-    key, place = origin.written.key, origin.place
+    key = origin.written.key
     namespace = {"namespace": key.namespace} if key.namespace else {}
-    stands = {"file": place.source, "line": place.position.line, "column": place.position.column} if place else {}
     header = {"apiVersion": key.kind.api_version, "kind": key.kind.name, **namespace, "name": key.name}
-    return {**header, "field": path_text(origin.path), **stands}
+    return {**header, "field": path_text(origin.path), **place_document(origin.place)}

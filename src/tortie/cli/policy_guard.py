@@ -5,14 +5,13 @@ Here is only found out whether anything has to be judged, for few datastores hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from tortie.cli.errors import CommandError
 from tortie.cli.writing import Change
-from tortie.datastore.store import Delete, Entry, Put, Store, entries
+from tortie.datastore.store import Entry, Put, Store, entries
 from tortie.model import kinds
-from tortie.model.kinds import parse_path
 
 NEVERTHELESS = "with --ignore-policy-tests it is written nevertheless"
 
@@ -30,35 +29,28 @@ def guarded(store: Store, changes: Sequence[Change]) -> Sequence[Change]:
 
     Where no test is stored and none is written, nothing else is read.
     """
-    stored = {entry.key: entry for entry in entries(store, kinds.POLICY_TEST.prefix)}
-    after = _after(stored, changes)
-    if not after or not any(change.writes for change in changes):
+    kept, written = _tests_after(store, changes)
+    if not (kept or written) or not any(change.writes for change in changes):
         return changes
-    # Rules and the analysis take time to load.
-    from tortie.cli.broken_tests import refuse_broken, warn_of_failing  # noqa: PLC0415
-    from tortie.cli.planned import bearing, planned  # noqa: PLC0415
+    from tortie.cli.broken_tests import refuse_broken, warn_of_failing  # noqa: PLC0415 - few datastores have tests
+    from tortie.cli.planned import bearing, planned  # noqa: PLC0415 - and rules take time to load
 
-    new = [entry for key, entry in after.items() if entry != stored.get(key)]
-    kept = [entry for entry in after.values() if entry not in new] if bearing(changes) else []
-    if kept or new:
+    kept = kept if bearing(changes) else []
+    if kept or written:
         try:
             states = planned(store, changes)
         except CommandError as error:
             raise CommandError(f"{error}; {NEVERTHELESS}") from error
-        refuse_broken(states, kept)
-        warn_of_failing(states, new)
+        if kept:
+            refuse_broken(states, kept)
+        if written:
+            warn_of_failing(states, written)
     return changes
 
 
-def _after(stored: Mapping[str, Entry], changes: Iterable[Change]) -> dict[str, Entry]:
-    """The tests that are there after *changes*."""
-    found = dict(stored)
-    for write in (write for change in changes for write in change.writes):
-        match write:
-            case Put(path, value) if (key := parse_path(path)) is not None and key.kind is kinds.POLICY_TEST:
-                found[path] = Entry(path, value, revision=0)
-            case Delete(path):
-                found.pop(path, None)
-            case _:
-                pass
-    return found
+def _tests_after(store: Store, changes: Iterable[Change]) -> tuple[list[Entry], list[Entry]]:
+    """The tests that are there after *changes*: those that stay as they are stored, and those that are written."""
+    prefix = kinds.POLICY_TEST.prefix
+    last = {write.key: write for change in changes for write in change.writes if write.key.startswith(prefix)}
+    kept = [entry for entry in entries(store, prefix) if entry.key not in last]
+    return kept, [Entry(key, write.value, revision=0) for key, write in last.items() if isinstance(write, Put)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from tortie.cli.manifests import checked, readings
 from tortie.cli.options import files_options
 from tortie.cli.policy_test_reports import Results
 from tortie.cli.settings import Settings, datastore_options
+from tortie.model.document import ReadResult
 from tortie.model.policytest import PolicyTest
 
 _FAILED = 1
@@ -122,15 +123,15 @@ def _of_files(files: Sequence[str], *, recursive: bool) -> _Asked:
     resources = checked(results)
     cluster = cluster_of_resources({item.key: item.resource for item in resources})
     tell_left_out(cluster)
-    tests = [
-        located
-        for result in results
-        for located in (
-            *(a for item in result.resources for a in of_document(item)),
-            *(a for t in result.tests for a in of_tests(t)),
-        )
-    ]
-    return _Asked(cluster, tuple(tests), Provenance.of_documents(resources))
+    tests = tuple(located for result in results for located in _tests(result))
+    return _Asked(cluster, tests, Provenance.of_documents(resources))
+
+
+def _tests(result: ReadResult) -> Iterator[Located]:
+    for item in result.resources:
+        yield from of_document(item)
+    for beside in result.tests:
+        yield from of_tests(beside)
 
 
 def _of_store(settings: Settings) -> _Asked:

@@ -14,11 +14,11 @@ from tortie.analysis.assertions.coverage import State
 from tortie.analysis.assertions.written import WrittenCoverage, WrittenRule, percent
 from tortie.analysis.explanation import Explanation, explanation_lines
 from tortie.analysis.near import near_misses
-from tortie.analysis.provenance import Place, Provenance
+from tortie.analysis.provenance import Provenance
 from tortie.cli import output
-from tortie.cli.decisions import decision_document
+from tortie.cli.decisions import decision_document, place_document
 from tortie.cli.reports import counted
-from tortie.verdict import Cluster
+from tortie.verdict import Cluster, Verdict
 
 
 class Results(NamedTuple):
@@ -78,7 +78,8 @@ def _reason(outcome: Outcome, results: Results) -> Iterator[str]:
         yield outcome.error
     for number, example in enumerate(outcome.counter_examples):
         yield _sentence(outcome, example)
-        yield from (f"  {line}" for line in _explained(example, results) if number == 0)
+        if number == 0:  # one packet of those that should fare otherwise
+            yield from (f"  {line}" for line in explained(example.verdict, results.cluster, results.provenance))
     if (more := outcome.failing - len(outcome.counter_examples)) > 0:
         yield f"and {more} more of {counted(outcome.asked, 'pair')}"
 
@@ -88,10 +89,10 @@ def _sentence(outcome: Outcome, example: CounterExample) -> str:
     return f"{example.source} {verb} {example.destination}: {', '.join(example.packets)}"
 
 
-def _explained(example: CounterExample, results: Results) -> list[str]:
-    """One packet of those that should fare otherwise, as ``tortie explain`` has it."""
-    near = near_misses(results.cluster, example.verdict)
-    return explanation_lines(Explanation(example.verdict, near, results.provenance, is_edit_known=False))
+def explained(verdict: Verdict, cluster: Cluster, provenance: Provenance) -> list[str]:
+    """A verdict as ``tortie explain`` has it, but for what would change it."""
+    near = near_misses(cluster, verdict)
+    return explanation_lines(Explanation(verdict, near, provenance, is_edit_known=False))
 
 
 def print_coverage(coverage: WrittenCoverage) -> None:
@@ -150,7 +151,7 @@ def _test(outcome: Outcome) -> dict[str, Any]:
         "name": located.name,
         "of": located.group,
         "number": located.number,
-        **_place_document(located.place),
+        **place_document(located.place),
         "says": located.sentence,
         "result": "passed" if outcome.passed else "error" if outcome.error else "failed",
         "pairs": outcome.asked,
@@ -176,16 +177,10 @@ def _rule(rule: WrittenRule) -> dict[str, Any]:
     return {
         "policy": rule.policy,
         "rule": rule.name,
-        **_place_document(None if rule.origin is None else rule.origin.place),
+        **place_document(None if rule.origin is None else rule.origin.place),
         "state": rule.state,
         "shadowedBy": list(rule.shadowed_by),
     }
-
-
-def _place_document(place: Place | None) -> dict[str, Any]:
-    if place is None:
-        return {}
-    return {"file": place.source, "line": place.position.line, "column": place.position.column}
 
 
 # --- JUnit -----------------------------------------------------------------------------------------------------------------
@@ -196,9 +191,11 @@ def junit(results: Results) -> bytes:
     by_group: dict[str, list[Outcome]] = {}
     for outcome in results.outcomes:
         by_group.setdefault(outcome.located.group, []).append(outcome)
-    root = ET.Element("testsuites", _totals(results.outcomes) | {"name": "tortie policy test"})
+    root = ET.Element("testsuites", _totals(results) | {"name": "tortie policy test"})
     for group, outcomes in by_group.items():
-        suite = ET.SubElement(root, "testsuite", _totals(outcomes) | {"name": _xml(group)})
+        suite = ET.SubElement(
+            root, "testsuite", _totals(results._replace(outcomes=tuple(outcomes))) | {"name": _xml(group)}
+        )
         for outcome in outcomes:
             _case(suite, outcome, results)
     ET.indent(root)
@@ -206,13 +203,9 @@ def junit(results: Results) -> bytes:
     return whole + b"\n"
 
 
-def _totals(outcomes: Iterable[Outcome]) -> dict[str, str]:
-    outcomes = list(outcomes)
-    return {
-        "tests": str(len(outcomes)),
-        "failures": str(sum(bool(outcome.failing) for outcome in outcomes)),
-        "errors": str(sum(bool(outcome.error) for outcome in outcomes)),
-    }
+def _totals(results: Results) -> dict[str, str]:
+    counts = {"tests": len(results.outcomes), "failures": results.failed, "errors": results.errors}
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _case(suite: ET.Element, outcome: Outcome, results: Results) -> None:
