@@ -34,8 +34,8 @@ def asked_files(files: Sequence[str], question: Question, *, recursive: bool) ->
     """What *files* say that *question* depends on. CommandError as ``read_manifests`` has it; UnknownEndError, ValueError."""
     texts = _Texts(files, recursive=recursive)
     words = words_of_question(question)
+    needed = texts.needed(words)
     while texts.are_readable:
-        needed = texts.needed(words)
         results = texts.results(needed)
         refuse_for([error for result in results for error in result.errors])
         try:
@@ -43,7 +43,8 @@ def asked_files(files: Sequence[str], question: Question, *, recursive: bool) ->
         except UnknownEndError:
             break  # it may stand where its words do not; and what is nearest is looked for among all
         words |= {word for named in found.flows for word in words_of_flow(named)}
-        if texts.needed(words) == needed:
+        known, needed = needed, texts.needed(words)
+        if needed == known:
             checked(results)
             tell_left_out(found.cluster)
             return found

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import click
 
 from tortie.cli import output
-from tortie.cli.consequences import show_what_opens_and_closes
 from tortie.cli.datastore import open_store
 from tortie.cli.place import Place
 from tortie.cli.policy_guard import guarded, unchecked
@@ -78,6 +77,8 @@ def _show_only(store: Store, changes: Sequence[Change], report: Report) -> None:
         for line in difference(store, changes):
             click.echo(line)
         if report.dry_run == "server":
+            from tortie.cli.consequences import show_what_opens_and_closes  # noqa: PLC0415 - rules take time to load
+
             show_what_opens_and_closes(store, changes)
     writing = [batch for batch in batches(changes, store.limits) if any(change.writes for change in batch)]
     _tell_of_parts(len(writing))
