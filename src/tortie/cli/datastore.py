@@ -27,7 +27,7 @@ def open_store(where: str | Place, *, create: bool = False) -> Store:
 
 def _enter(lab: str) -> str:
     from tortie.lab.client import enter_datastore  # noqa: PLC0415 - only who uses a lab needs its package
-    from tortie.lab.errors import LabError  # noqa: PLC0415
+    from tortie.lab.errors import LabError  # noqa: PLC0415 - the same
 
     try:
         return enter_datastore(lab)

@@ -117,7 +117,7 @@ def _wish(
     if bool(kind_name) == bool(files):
         raise click.UsageError("what is to be shown? Give KIND, or -f FILE; not both")
     if files:
-        from tortie.cli.manifests import read_manifests  # noqa: PLC0415
+        from tortie.cli.manifests import read_manifests  # noqa: PLC0415 - YAML takes time to load
 
         keys = tuple(item.key for item in read_manifests(files, namespace=namespace, recursive=recursive))
         of_kind = {key.kind for key in keys}
@@ -181,7 +181,7 @@ def _named(store: Store, keys: Iterable[ResourceKey]) -> list[Found]:
 def _built_in(key: ResourceKey) -> Document | None:
     if key.kind is not kinds.TIER:
         return None
-    from tortie.cli.writing.tiers import built_in_tiers  # noqa: PLC0415
+    from tortie.cli.writing.tiers import built_in_tiers  # noqa: PLC0415 - few look at tiers
 
     return dict(built_in_tiers()).get(key)
 
@@ -250,7 +250,7 @@ def table(
 ) -> tuple[output.Row, list[output.Row]]:
     """Headers and rows of *documents*, all of *kind*, in the columns of *form*."""
     if form.name == "custom-columns":
-        from tortie.cli.customcolumns import custom_table  # noqa: PLC0415
+        from tortie.cli.customcolumns import custom_table  # noqa: PLC0415 - few give columns of their own
 
         return custom_table(kind, documents, form.columns)
     return output.resource_table(

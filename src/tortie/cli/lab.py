@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tortie.cli.datastore import open_store
 from tortie.cli.lab_capture import capture
 from tortie.cli.lab_faults import fail, heal
 from tortie.cli.lab_graph import graph
@@ -15,8 +16,10 @@ from tortie.cli.lab_name import find, lab_name, name_option
 from tortie.cli.lab_pods import create, wait_until_running, web_servers
 from tortie.cli.lab_probe import probe
 from tortie.cli.lab_workloads import exec_, logs, run, ui
+from tortie.cli.output import print_table
 from tortie.cli.progress import progress
 from tortie.cli.settings import Settings
+from tortie.lab import layout
 
 
 @click.group()
@@ -71,9 +74,6 @@ def up(settings: Settings, hosts: int, workloads: int, name: str | None, no_supe
 
 
 def _fill(name: str, hosts: int, workloads: int) -> None:
-    from tortie.cli.datastore import open_store  # noqa: PLC0415
-    from tortie.lab import layout  # noqa: PLC0415
-
     servers = web_servers([host.name for host in layout.hosts(hosts)], workloads)
     with open_store(f"lab://{name}") as store:
         create(store, servers)
@@ -94,7 +94,7 @@ def down(settings: Settings, name: str | None) -> None:
 @lab.command(name="list")
 def list_labs() -> None:
     """List your labs."""
-    from tortie.lab import client  # noqa: PLC0415
+    from tortie.lab import client  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     for name in client.names():
         click.echo(name)
@@ -114,8 +114,6 @@ def status(settings: Settings, name: str | None, form: str) -> None:
 
 
 def _print_status(status: Mapping[str, Any]) -> None:
-    from tortie.cli.output import print_table  # noqa: PLC0415
-
     hosts = [
         (
             host["name"], host["ipv4"], host["ipv6"], host["agent"], host["bird"],

@@ -42,7 +42,7 @@ def capture(
       tortie lab capture shop/web | wireshark -k -i -
       tortie lab capture host1 -w host1.pcap --host shop/web --port 80
     """
-    from tortie.lab.enter import enter  # noqa: PLC0415
+    from tortie.lab.enter import enter  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     if file == "-" and sys.stdout.isatty():
         raise click.UsageError("a terminal cannot show packets: name a file with -w, or pipe into a program")

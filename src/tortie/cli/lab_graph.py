@@ -23,9 +23,9 @@ def graph(settings: Settings, form: str, file: IO[str], name: str | None) -> Non
       tortie lab graph
       tortie lab graph -o svg lab.svg
     """
-    from tortie.lab.graph_svg import as_svg  # noqa: PLC0415
-    from tortie.lab.graph_text import as_text  # noqa: PLC0415
-    from tortie.lab.topology import topology  # noqa: PLC0415
+    from tortie.lab.graph_svg import as_svg  # noqa: PLC0415 - takes time to load, and only a drawing needs it
+    from tortie.lab.graph_text import as_text  # noqa: PLC0415 - takes time to load, and only a drawing needs it
+    from tortie.lab.topology import topology  # noqa: PLC0415 - takes time to load, and only a drawing needs it
 
     shown = topology(find(settings, name).status())
     file.write(as_svg(shown) if form == "svg" else as_text(shown) + "\n")

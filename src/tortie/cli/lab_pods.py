@@ -40,11 +40,11 @@ def web_servers(hosts: Sequence[str], per_host: int) -> list[dict[str, Any]]:
 
 def create(store: Store, pods: Sequence[Mapping[str, Any]]) -> None:
     """Write *pods*, all of one namespace, and that too if it is missing; CommandError if one is there already."""
-    from tortie.cli.carrying_out import new_stamp  # noqa: PLC0415
-    from tortie.cli.writing import perform, plan_apply  # noqa: PLC0415
-    from tortie.model.document import read  # noqa: PLC0415
-    from tortie.model.kinds import NAMESPACE as NAMESPACE_KIND  # noqa: PLC0415
-    from tortie.model.kinds import POD  # noqa: PLC0415
+    from tortie.cli.carrying_out import new_stamp  # noqa: PLC0415 - takes time to load, and only who writes pods needs it
+    from tortie.cli.writing import perform, plan_apply  # noqa: PLC0415 - takes time to load, and only who writes pods needs it
+    from tortie.model.document import read  # noqa: PLC0415 - takes time to load, and only who writes pods needs it
+    from tortie.model.kinds import NAMESPACE as NAMESPACE_KIND  # noqa: PLC0415 - takes time to load, and only who writes pods needs it
+    from tortie.model.kinds import POD  # noqa: PLC0415 - takes time to load, and only who writes pods needs it
 
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": pods[0]["metadata"]["namespace"]}}
     results = [read(json.dumps(document), source="the command line") for document in (namespace, *pods)]
@@ -65,9 +65,9 @@ def wait_until_running(store: Store, wanted: int, tell: Callable[[str], None]) -
 
     The datastore is asked, not the lab, whose answers come late while it is busy starting them.
     """
-    from tortie.model.codec import decode  # noqa: PLC0415
-    from tortie.model.kinds import POD  # noqa: PLC0415
-    from tortie.model.kubernetes import Pod  # noqa: PLC0415
+    from tortie.model.codec import decode  # noqa: PLC0415 - takes time to load, and only who waits for pods needs it
+    from tortie.model.kinds import POD  # noqa: PLC0415 - takes time to load, and only who waits for pods needs it
+    from tortie.model.kubernetes import Pod  # noqa: PLC0415 - takes time to load, and only who waits for pods needs it
 
     deadline = time.monotonic() + _PATIENCE_S
     running = -1

@@ -12,6 +12,7 @@ import click
 
 from tortie.cli.lab_name import find, name_option
 from tortie.cli.settings import Settings
+from tortie.lab.families import FAMILIES
 
 if TYPE_CHECKING:
     from tortie.lab.listening import Port
@@ -49,7 +50,7 @@ def probe(settings: Settings, watch: bool, timeout: float, every: float, form: s
       tortie lab probe --watch
       tortie lab probe -o json
     """
-    from tortie.lab.reachability import Meter  # noqa: PLC0415
+    from tortie.lab.reachability import Meter  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     with Meter(find(settings, name), timeout) as meter:
         begun = time.monotonic()
@@ -87,8 +88,7 @@ def _padded(row: list[str], widths: list[int]) -> Iterator[str]:
 
 
 def _cell(measured: Reachability, source: str, target: str, port: Port) -> str:
-    from tortie.lab.families import FAMILIES  # noqa: PLC0415
-    from tortie.lab.reachability import Flow  # noqa: PLC0415
+    from tortie.lab.reachability import Flow  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     if source == target:
         return "."

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError
 from tortie.cli.lab_name import find, lab_name, name_option
 from tortie.cli.lab_pods import NAMESPACE, create, pod
@@ -43,8 +44,6 @@ def run(
     Example:
       tortie lab run web -n shop -l app=web --host host2 -- python3 -m http.server 80
     """
-    from tortie.cli.datastore import open_store  # noqa: PLC0415
-
     wanted = lab_name(settings, name)
     if host and host not in (known := [item["name"] for item in find(settings, name).status()["hosts"]]):
         raise CommandError(f"there is no host {host!r} in lab {wanted}; there are {', '.join(known)}")
@@ -60,7 +59,7 @@ def run(
 @click.pass_obj
 def exec_(settings: Settings, target: str, name: str | None, argv: tuple[str, ...]) -> None:
     """Run a program in a host, a workload, or `fabric`, the router between the hosts. Exits as the program does."""
-    from tortie.lab.enter import enter  # noqa: PLC0415
+    from tortie.lab.enter import enter  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     sys.exit(enter(find(settings, name), target, argv))
 
@@ -88,8 +87,8 @@ def ui(settings: Settings, workload: str, listen: str, name: str | None) -> None
       tortie lab ui --listen 0.0.0.0:8080    for other machines too
       tortie lab ui management-ui/management-ui
     """
-    from tortie.lab import ui as page  # noqa: PLC0415
-    from tortie.lab.enter import enter  # noqa: PLC0415
+    from tortie.lab import ui as page  # noqa: PLC0415 - with asyncio, which few commands of the group need
+    from tortie.lab.enter import enter  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     found = find(settings, name)
     listener = page.listen(listen)
@@ -130,6 +129,6 @@ def _copy(files: Mapping[str, IO[bytes]]) -> None:
 
 
 def _is_up(found: Lab) -> bool:
-    from tortie.lab import client  # noqa: PLC0415
+    from tortie.lab import client  # noqa: PLC0415 - with asyncio, which few commands of the group need
 
     return found.name in client.names()

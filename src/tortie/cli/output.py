@@ -86,8 +86,8 @@ def plain_table(headers: Row, rows: Sequence[Row]) -> str:
 
 def _print_rich(headers: Row, rows: Iterable[Row]) -> None:
     from rich.console import Console  # noqa: PLC0415 - loaded only where a table goes to a terminal
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.text import Text  # noqa: PLC0415 - the same
 
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for header in headers:

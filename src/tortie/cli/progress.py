@@ -19,7 +19,7 @@ def progress(first: str) -> Iterator[Tell]:
         yield lambda text: click.echo(f"  {text}", err=True)
         return
     from rich.console import Console  # noqa: PLC0415 - takes time to load, and only a terminal needs it
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415 - takes time to load, and only a terminal needs it
 
     with Console(stderr=True).status(escape(first)) as status:
         yield lambda text: status.update(escape(text))
@@ -31,8 +31,8 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda done, total: None  # noqa: ARG005 - nobody looks
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - takes time to load, and only a terminal needs it
+    from rich.progress import Progress  # noqa: PLC0415 - takes time to load, and only a terminal needs it
 
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(what)

@@ -11,8 +11,8 @@ Calico's environment and /etc/tortie/tortie.yaml that says anything of it, whoev
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -44,20 +44,19 @@ class Settings(NamedTuple):
 
     def connection(self, environment: Mapping[str, str] = os.environ) -> Place:
         """The datastore that these settings come to; CommandError for one that cannot be opened, with who said so."""
-        from tortie.datastore.connection import EtcdAccess, EtcdConnection, SQLiteConnection  # noqa: PLC0415
+        from tortie.datastore.connection import EtcdAccess, EtcdConnection, SQLiteConnection  # noqa: PLC0415 - the command line is read without it
 
-        sources = self._sources(environment)
-        heard: list[Said] = []
         named = self._named(environment)
-        place = _parsed(*named) if named is not None else _first_place(sources, heard)
+        first, again = tee(self._sources(environment))
+        place = _parsed(*named) if named is not None else next((said.place for said in first if said.place), None)
         if not isinstance(place, EtcdConnection):
             return place or SQLiteConnection(default_store(environment))
-        access = next((said.access for said in chain(heard, sources) if said.access is not None), EtcdAccess())
+        access = next((said.access for said in again if said.access is not None), EtcdAccess())
         return place._replace(access=access)
 
     def lab_name(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """The lab whose datastore the options or Tortie's environment name."""
-        from tortie.cli.place import LabConnection  # noqa: PLC0415
+        from tortie.cli.place import LabConnection  # noqa: PLC0415 - the command line is read without it
 
         named = self._named(environment)
         place = _parsed(*named) if named else None
@@ -66,7 +65,7 @@ class Settings(NamedTuple):
     def _named(self, environment: Mapping[str, str]) -> tuple[str, str] | None:
         """The URL of the options or of Tortie's environment, and which of them it is."""
         if self.datastore and self.lab:
-            import click  # noqa: PLC0415
+            import click  # noqa: PLC0415 - completion does without it
 
             raise click.UsageError("--datastore and --lab exclude each other")
         candidates = (
@@ -79,7 +78,7 @@ class Settings(NamedTuple):
 
     def _sources(self, environment: Mapping[str, str]) -> Iterator[Said]:
         """What the files and Calico's environment say, in their order; each is read only if it is asked for."""
-        from tortie.cli.calico_settings import said_by_environment  # noqa: PLC0415
+        from tortie.cli.calico_settings import said_by_environment  # noqa: PLC0415 - not if an option says it all
 
         if self.config is not None:
             yield _read(self.config)
@@ -88,29 +87,20 @@ class Settings(NamedTuple):
             yield _read(SYSTEM_SETTINGS)
 
 
-def _first_place(sources: Iterable[Said], heard: list[Said]) -> Place | None:
-    """The first that one of *sources* names; what was said until then is *heard*."""
-    for said in sources:
-        heard.append(said)
-        if said.place is not None:
-            return said.place
-    return None
-
-
 def _read(path: Path) -> Said:
-    from tortie.cli.settings_file import read_settings  # noqa: PLC0415
+    from tortie.cli.settings_file import read_settings  # noqa: PLC0415 - YAML takes time to load
 
     return read_settings(path)
 
 
 def _parsed(url: str, said_by: str) -> Place:
-    from tortie.cli.place import parse_place  # noqa: PLC0415
-    from tortie.datastore.connection import StoreURLError  # noqa: PLC0415
+    from tortie.cli.place import parse_place  # noqa: PLC0415 - the command line is read without it
+    from tortie.datastore.connection import StoreURLError  # noqa: PLC0415 - the command line is read without it
 
     try:
         return parse_place(url)
     except StoreURLError as error:
-        from tortie.cli.errors import CommandError  # noqa: PLC0415
+        from tortie.cli.errors import CommandError  # noqa: PLC0415 - completion does without click
 
         raise CommandError(f"{said_by}: {error}") from error
 
@@ -125,7 +115,7 @@ def default_store(environment: Mapping[str, str]) -> Path:
 
 def datastore_options(command: F) -> F:
     """Give *command* ``--datastore`` and ``--lab`` too, so that they may also follow its name."""
-    import click  # noqa: PLC0415
+    import click  # noqa: PLC0415 - completion does without it
 
     command = click.option("--lab", metavar="NAME", help="Use the datastore of the lab NAME.")(command)
     return click.option("--datastore", metavar="URL", help="Use the datastore at URL (see `tortie --help`).")(command)

@@ -32,7 +32,7 @@ def main() -> None:
             return
     except BrokenPipeError:
         end_unread()
-    from tortie.cli.main import main as whole  # noqa: PLC0415
+    from tortie.cli.main import main as whole  # noqa: PLC0415 - what is answered above needs none of it
 
     whole()
 
@@ -41,15 +41,15 @@ def _answer(words: Sequence[str]) -> bool:
     """Answer *words*, if that is quickly done; whether it was."""
     match words:
         case ["--version"] | ["version"]:
-            import tortie  # noqa: PLC0415
+            import tortie  # noqa: PLC0415 - only who asks for it
 
             print(f"tortie {tortie.__version__}")
         case ["completion", "bash" | "zsh" | "fish" as shell]:
-            from tortie.cli.completion.scripts import SCRIPTS  # noqa: PLC0415
+            from tortie.cli.completion.scripts import SCRIPTS  # noqa: PLC0415 - only who asks for it
 
             print(SCRIPTS[shell], end="")
         case ["__complete", *line]:
-            from tortie.cli.completion.answer import answer  # noqa: PLC0415
+            from tortie.cli.completion.answer import answer  # noqa: PLC0415 - only shells ask it
 
             answer(line)
         case _:
