@@ -8,12 +8,12 @@ from its own workloads otherwise than from others.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from tortie.analysis.reach import space
 from tortie.analysis.reach.space import Region
-from tortie.net import ICMP_OF, ICMPV6, IPIP, UDP, Family, Network
+from tortie.net import ICMP_OF, IPIP, UDP, Family, Network
 from tortie.verdict import Cluster
 from tortie.verdict.endpoint import HostInterface
 from tortie.verdict.gates import is_invalid, is_neighbour_discovery
@@ -124,28 +124,19 @@ def _tunnels(settings: Settings) -> Region:
     return space.union_of(stopped)
 
 
-def _invalid_types() -> Iterator[Region]:
-    for family, protocol in ICMP_OF.items():
-        nobody = NO_ADDRESS[family]
-        for type_ in range(256):
-            if is_invalid(Packet(source=nobody, destination=nobody, protocol=protocol, icmp_type=type_)):
-                yield space.intersection(space.of_icmp(type_), space.OF_FAMILY[family])
-
-
-INVALID = space.union_of(_invalid_types())
-"""The ICMP packets that can begin no flow."""
-
-
-NEIGHBOUR_DISCOVERY = space.intersection(
-    space.union_of(
-        space.of_icmp(type_)
+def _of_types(gate: Callable[[Packet], bool]) -> Region:
+    """The ICMP packets of the types that *gate* holds for."""
+    return space.union_of(
+        space.intersection(space.of_icmp(type_), space.OF_FAMILY[family])
+        for family, nobody in NO_ADDRESS.items()
         for type_ in range(256)
-        if is_neighbour_discovery(
-            Packet(source=NO_ADDRESS[Family.V6], destination=NO_ADDRESS[Family.V6], protocol=ICMPV6, icmp_type=type_)
-        )
-    ),
-    space.OF_FAMILY[Family.V6],
-)
+        if gate(Packet(source=nobody, destination=nobody, protocol=ICMP_OF[family], icmp_type=type_))
+    )
+
+
+INVALID = _of_types(is_invalid)
+"""The ICMP packets that can begin no flow."""
+NEIGHBOUR_DISCOVERY = _of_types(is_neighbour_discovery)
 """What a host always takes from its workloads."""
 
 
