@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click_parsing import parse_only
 from pages import PAGES, ROOT, code_spans, prose
 
 from tortie.cli.main import cli
@@ -94,17 +95,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_of_a_help_text_parses(example: str) -> None:
-    _parse(cli, shlex.split(example)[1:], None)
-
-
-def _parse(command: click.Command, words: list[str], parent: click.Context | None) -> None:
-    """Parse as click would, and run nothing; UsageError."""
-    context = command.make_context(command.name, words, parent)
-    if isinstance(command, click.Group):
-        _, words, _ = command.make_parser(context).parse_args(words)
-        _, child, rest = command.resolve_command(context, words)
-        assert child is not None
-        _parse(child, rest, context)
+    parse_only(shlex.split(example)[1:])
 
 
 def test_help_texts_have_examples() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from example_manifests import DATABASE_POLICY
+from example_manifests import SHOP_TEST as TEST
 
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import Entry, Put, Store, entries
@@ -23,15 +24,6 @@ metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
 spec: {{nodeName: host1, containers: [{{name: main}}]}}
 ---"""
 CLUSTER = "".join(POD.format(name=name) for name in ("web", "db", "backup")) + DATABASE_POLICY
-TEST = """
-apiVersion: tortie.dev/v1
-kind: PolicyTest
-metadata: {name: shop, namespace: shop}
-spec:
-  tests:
-  - allow: {from: web, to: db, ports: tcp/5432}
-  - deny: {from: backup, to: db}
-"""
 OTHERS = DATABASE_POLICY.replace("app: web", "app: backup")
 MORE = OTHERS.replace("name: db", "name: more")
 REFUSED = """\

@@ -90,7 +90,7 @@ def interrupted() -> None:
 
 
 def test_an_interrupted_command_exits_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(COMMANDS, "wait", Source(__name__, "interrupted", ""))  # type: ignore[arg-type]
+    monkeypatch.setitem(COMMANDS, "wait", Source(__name__, "interrupted", ""))
     monkeypatch.setattr(sys, "argv", ["tortie", "wait"])
     with pytest.raises(SystemExit) as caught:
         main()

@@ -7,35 +7,21 @@ from collections.abc import Callable
 
 import pytest
 from click.testing import Result
-from example_manifests import DATABASE_POLICY
+from example_manifests import DATABASE_POLICY, SHOP_PODS, WEB_ENDPOINT
 
 from tortie.cli import consequences
 
 Tortie = Callable[..., Result]
 
 SHOP = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---"
-POD = """
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
-spec: {{nodeName: host1, containers: [{{name: main}}]}}
-status: {{podIP: 10.0.0.{number}}}
----"""
-PODS = SHOP + "".join(POD.format(name=name, number=number) for number, name in enumerate(("web", "db", "backup"), 1))
-ENDPOINT = """
-apiVersion: projectcalico.org/v3
-kind: WorkloadEndpoint
-metadata: {name: host1-k8s-web-eth0, namespace: shop, labels: {app: web}}
-spec:
-  {orchestrator: k8s, node: host1, pod: web, endpoint: eth0, interfaceName: cali1, ipNetworks: [10.0.0.1/32], profiles: [kns.shop]}
-"""
+PODS = SHOP + SHOP_PODS.replace("{containers", "{nodeName: host1, containers")
 OTHERS = DATABASE_POLICY.replace("app: web", "app: backup")
 MOVED = ["+ shop/backup shop/db TCP 5432", "- shop/web shop/db TCP 5432"]
 
 
 @pytest.fixture
 def shop(tortie: Tortie) -> Tortie:
-    tortie("apply", "-f", "-", stdin=PODS + ENDPOINT + "---" + DATABASE_POLICY)
+    tortie("apply", "-f", "-", stdin=PODS + WEB_ENDPOINT + "---" + DATABASE_POLICY)
     return tortie
 
 

@@ -68,7 +68,7 @@ def test_one_name_is_one_document_and_many_are_a_list(
     many = load(filled("get", "pods", "-A", "-o", form).stdout)
     assert one["kind"] == "Pod"
     assert many["kind"] == "PodList"
-    assert one in many["items"]  # type: ignore[operator]
+    assert one in many["items"]
 
 
 def test_documents_show_the_revision_and_not_the_bookkeeping(filled: Tortie, store: SQLiteStore) -> None:

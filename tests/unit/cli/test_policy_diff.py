@@ -9,17 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from example_manifests import DATABASE_POLICY as POLICY
+from example_manifests import SHOP_POD as POD
+from example_manifests import SHOP_PODS as PODS
+from example_manifests import WEB_ENDPOINT
 
 Tortie = Callable[..., Result]
 
-POD = """
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
-spec: {{containers: [{{name: main}}]}}
-status: {{podIP: 10.0.0.{number}}}
----"""
-PODS = "".join(POD.format(name=name, number=number) for number, name in enumerate(("web", "db", "backup"), 1))
 NEW = POLICY.replace("app: web", "app: backup")
 TABLE = """\
     FROM          TO        WHAT       BECAUSE OF
@@ -79,14 +74,7 @@ def test_with_one_file_the_datastore_is_compared_with_itself_after_it(
 
 
 def test_an_endpoint_follows_the_pod_that_is_changed(tortie: Tortie, write: Callable[..., str]) -> None:
-    endpoint = """
-apiVersion: projectcalico.org/v3
-kind: WorkloadEndpoint
-metadata: {name: host1-k8s-web-eth0, namespace: shop, labels: {app: web}}
-spec:
-  {orchestrator: k8s, node: host1, pod: web, endpoint: eth0, interfaceName: cali1, ipNetworks: [10.0.0.1/32], profiles: [kns.shop]}
-"""
-    tortie("apply", "-f", write("all.yaml", PODS, endpoint, POLICY))
+    tortie("apply", "-f", write("all.yaml", PODS, WEB_ENDPOINT, POLICY))
     changed = write("pod.yaml", POD.format(name="web", number=1).replace("{app: web}", "{app: other}"))
     result = tortie("policy", "diff", "-f", changed, status=1).stdout
     assert result.splitlines()[1].split()[:5] == ["-", "shop/web", "shop/db", "TCP", "5432"]

@@ -10,27 +10,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import Result
 from example_manifests import DATABASE_POLICY as POLICY
+from example_manifests import SHOP_PODS as PODS
+from example_manifests import SHOP_TEST
 
 Tortie = Callable[..., Result]
 
-POD = """
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
-spec: {{containers: [{{name: main}}]}}
-status: {{podIP: 10.0.0.{number}}}
----"""
-PODS = "".join(POD.format(name=name, number=number) for number, name in enumerate(("web", "db", "backup"), 1))
-TEST = """
-apiVersion: tortie.dev/v1
-kind: PolicyTest
-metadata: {name: shop, namespace: shop}
-spec:
-  tests:
-  - name: the web <reaches> its database
-    allow: {from: web, to: db, ports: tcp/5432}
-  - deny: {from: backup, to: db}
-"""
+TEST = SHOP_TEST.replace("- allow", "- name: the web <reaches> its database\n    allow")
 FAILING = TEST.replace("from: backup", "from: [backup, web]")
 UNKNOWN = TEST.replace("from: backup", "from: backpu")
 
