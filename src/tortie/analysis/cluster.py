@@ -16,7 +16,7 @@ import msgspec
 from tortie.analysis.documents import UnreadableDocumentError, read_documents
 from tortie.analysis.nodes import node_addresses
 from tortie.analysis.slices import host_addresses, slices_of
-from tortie.conversion import ConversionError, convert, endpoint_of_pod, staged_network_policy
+from tortie.conversion import ConversionError, Meaning, convert, endpoint_of_pod, staged_network_policy
 from tortie.model.checks.policy import BUILT_IN_TIERS
 from tortie.model.endpoint import HostEndpoint, WorkloadEndpoint
 from tortie.model.kinds import ResourceKey, key_of, kind_of
@@ -131,11 +131,17 @@ def _meaning(resource: Resource) -> tuple[Iterable[Resource], tuple[str, ...]]:
                 return (endpoint,), ()
             host_addresses(resource)  # a service may stand before it, so they must be readable here too
             return (), ()
-        case StagedKubernetesNetworkPolicy():
-            return (staged_network_policy(resource),), ()
         case _:
-            objects, left_out = convert(resource)
+            objects, left_out = converted(resource)
             return objects.values(), left_out
+
+
+def converted(resource: Resource) -> Meaning:
+    """What verdicts are given of *resource* beside it, or of a StagedKubernetesNetworkPolicy in its place. ConversionError."""
+    if isinstance(resource, StagedKubernetesNetworkPolicy):
+        policy = staged_network_policy(resource)
+        return Meaning({key_of(policy): policy})
+    return convert(resource)
 
 
 def _on_nodes(resources: Mapping[ResourceKey, Resource], node: str) -> Iterator[tuple[ResourceKey, Resource]]:

@@ -93,10 +93,8 @@ def _decision_lines(explanation: Explanation, decision: Decision, *, verbose: bo
 
 
 def _origins(provenance: Provenance, decision: Decision) -> Iterator[Origin]:
-    if decision.policy is not None and decision.rule is not None:
-        found = [provenance.rule(decision.policy, decision.direction, decision.rule)]
-    elif decision.profile and decision.rule is not None:
-        found = [provenance.rule(decision.profile, decision.direction, decision.rule)]
+    if decision.rule is not None:
+        found = [provenance.rule(decision.policy or decision.profile, decision.direction, decision.rule)]
     elif decision.cause is Cause.TIER_DEFAULT:
         tier = next(tier for tier in decision.tiers if tier.tier == decision.tier)
         found = [provenance.policy(policy.policy) for policy in tier.policies if not policy.staged]

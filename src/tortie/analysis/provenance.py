@@ -9,17 +9,19 @@ place, and is told by its kind and name.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from tortie.conversion import ConversionError, convert, staged_network_policy
+from tortie.analysis.cluster import converted
+from tortie.conversion import ConversionError
 from tortie.conversion.cluster_policy import TIERS
 from tortie.conversion.policy import NAME_PREFIX
 from tortie.model import kinds
 from tortie.model.codec import Document, decode_document, encode_document, to_document
-from tortie.model.document import ReadResource, locate
+from tortie.model.document import ReadResource, ReadTests, locate
 from tortie.model.fieldpath import FieldPath, path_text
 from tortie.model.kinds import ResourceKey, kind_of, kind_with_header
 from tortie.model.kubernetes import NetworkPolicy as KubernetesNetworkPolicy
@@ -28,6 +30,7 @@ from tortie.model.meta import CALICO, Resource
 from tortie.model.policy import Direction
 from tortie.model.staged import StagedKubernetesNetworkPolicy
 from tortie.model.yamltree import Position
+from tortie.verdict.order import AnyPolicy, rules
 from tortie.verdict.refs import PolicyRef
 
 _Converted: TypeAlias = KubernetesNetworkPolicy | StagedKubernetesNetworkPolicy | ClusterNetworkPolicy
@@ -40,6 +43,11 @@ class Place(NamedTuple):
 
     source: str
     position: Position
+
+    @classmethod
+    def of(cls, read: ReadResource | ReadTests, path: FieldPath) -> Place:
+        """The place of a part of what was read."""
+        return cls(read.source, locate(read.node, path).position)
 
     def __str__(self) -> str:
         return f"{self.source}:{self.position.line}:{self.position.column}"
@@ -81,7 +89,7 @@ class Origin(NamedTuple):
     def place(self) -> Place | None:
         """Where it stands; None: in a datastore."""
         read = self.written.read
-        return None if read is None else Place(read.source, locate(read.node, self.path).position)
+        return None if read is None else Place.of(read, self.path)
 
     def __str__(self) -> str:
         if self.place is not None:
@@ -94,6 +102,8 @@ class Provenance:
 
     def __init__(self, written: Iterable[Written]) -> None:
         self._written = {each.key: each for each in written}
+        self._rules_until: dict[tuple[ResourceKey, Direction], list[int]] = {}
+        """How many rules of Calico's the first rules of a policy mean, up to each of them: found out once."""
 
     @classmethod
     def of_documents(cls, read: Iterable[ReadResource]) -> Provenance:
@@ -124,11 +134,19 @@ class Provenance:
         origin = self.policy(owner) if isinstance(owner, PolicyRef) else self.profile(owner)
         if origin is None:
             return None
-        written = origin.written.resource
+        key, written = origin.written.key, origin.written.resource
         if isinstance(written, _Converted):
-            return origin._replace(path=("spec", direction.lower(), written_rule(written, direction, index)))
+            return origin._replace(path=("spec", direction.lower(), self._written_rule(key, written, direction, index)))
         meant = isinstance(owner, str) and kind_of(written) is not kinds.PROFILE
         return origin if meant else origin._replace(path=("spec", direction.lower(), index))
+
+    def _written_rule(self, key: ResourceKey, policy: _Converted, direction: Direction, index: int) -> int:
+        """Which of the written rules of *policy* rule *index* of what it means comes from: the first with which there are so many."""
+        until = self._rules_until.get((key, direction))
+        if until is None:
+            until = list(itertools.accumulate(_rules_meant(policy, direction)))
+            self._rules_until[key, direction] = until
+        return bisect.bisect_right(until, index)
 
     def object(self, key: ResourceKey) -> Origin | None:
         """An object by its own name."""
@@ -164,26 +182,17 @@ def _keys_of_profile(name: str) -> Iterable[ResourceKey]:
     yield ResourceKey(kinds.PROFILE, "", name)
 
 
-def written_rule(policy: _Converted, direction: Direction, index: int) -> int:
-    """Which of the written rules of *policy* rule *index* of what it means comes from: the first with which there are so many."""
-    count = len(_rules(policy, direction))
-    return bisect.bisect_right(range(count), index, key=lambda number: _rules_meant(policy, direction, number + 1))
+def _rules_meant(policy: _Converted, direction: Direction) -> Iterator[int]:
+    """How many rules of Calico's each rule of a direction means, which no other rule bears on."""
+    written: tuple[msgspec.Struct, ...] = policy.spec.ingress if direction is Direction.INGRESS else policy.spec.egress
+    for rule in written:
+        spec = msgspec.structs.replace(policy.spec, **{direction.lower(): (rule,)})
+        yield _count(msgspec.structs.replace(policy, spec=spec), direction)
 
 
-def _rules(policy: _Converted, direction: Direction) -> tuple[msgspec.Struct, ...]:
-    return policy.spec.ingress if direction is Direction.INGRESS else policy.spec.egress
-
-
-def _rules_meant(policy: _Converted, direction: Direction, first: int) -> int:
-    """How many rules of Calico's the *first* ones of a direction mean."""
-    spec = msgspec.structs.replace(policy.spec, **{direction.lower(): _rules(policy, direction)[:first]})
-    cut = msgspec.structs.replace(policy, spec=spec)
+def _count(policy: _Converted, direction: Direction) -> int:
     try:
-        meant = (
-            staged_network_policy(cut)
-            if isinstance(cut, StagedKubernetesNetworkPolicy)
-            else next(iter(convert(cut).objects.values()), None)
-        )
+        meant = next(iter(converted(policy).objects.values()), None)
     except ConversionError:  # nothing was meant, so no rule of it can decide
         return 0
-    return 0 if meant is None else len(getattr(meant.spec, direction.lower()))  # type: ignore[attr-defined]
+    return len(rules(meant, direction)) if isinstance(meant, AnyPolicy) else 0

@@ -8,10 +8,12 @@ from tortie.analysis.provenance import Origin, Provenance
 from tortie.conversion import convert
 from tortie.model.codec import from_document
 from tortie.model.document import read
-from tortie.model.kinds import key_of, kind_of
+from tortie.model.kinds import key_of
 from tortie.model.kubernetes import NetworkPolicy as KubernetesNetworkPolicy
+from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicy
 from tortie.model.policy import Direction
 from tortie.verdict import PolicyRef
+from tortie.verdict.order import EnforcedPolicy, reference
 
 TEXT = """\
 apiVersion: networking.k8s.io/v1
@@ -102,11 +104,12 @@ def test_every_rule_that_is_meant_comes_from_a_written_one() -> None:
     """And in their order, none left out."""
     for item in READ[:2]:
         (meant,) = convert(item.resource).objects.values()
-        ref = PolicyRef(kind_of(meant).name, meant.metadata.namespace, meant.metadata.name)
-        origins = [PROVENANCE.rule(ref, INGRESS, index) for index in range(len(meant.spec.ingress))]  # type: ignore[attr-defined]
+        assert isinstance(meant, EnforcedPolicy)
+        assert isinstance(item.resource, KubernetesNetworkPolicy | ClusterNetworkPolicy)
+        origins = [PROVENANCE.rule(reference(meant), INGRESS, index) for index in range(len(meant.spec.ingress))]
         numbers = [origin.path[-1] for origin in origins if origin is not None]
         assert numbers == sorted(numbers, key=int)
-        assert set(numbers) == set(range(len(item.resource.spec.ingress)))  # type: ignore[attr-defined]
+        assert set(numbers) == set(range(len(item.resource.spec.ingress)))
 
 
 def test_a_rule_that_means_nothing_has_no_number() -> None:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from tortie.analysis.provenance import Place
-from tortie.model.document import ReadResource, ReadTests, locate
-from tortie.model.fieldpath import FieldPath
+from tortie.model.document import ReadResource, ReadTests
 from tortie.model.kinds import ResourceKey
 from tortie.model.policytest import PolicyAssertion, PolicyTest
 from tortie.verdict import Verdict
@@ -53,7 +52,7 @@ def of_document(read: ReadResource) -> tuple[Located, ...]:
     if not isinstance(read.resource, PolicyTest):
         return ()
     return tuple(
-        located._replace(place=_place(read, ("spec", "tests", located.number - 1)))
+        located._replace(place=Place.of(read, ("spec", "tests", located.number - 1)))
         for located in of_resource(read.resource, read.key)
     )
 
@@ -62,13 +61,9 @@ def of_tests(read: ReadTests) -> tuple[Located, ...]:
     """The assertions beside a policy, whose namespace is then theirs, or of a document of their own."""
     namespace, group = ("", read.source) if read.beside is None else (read.beside.namespace, str(read.beside))
     return tuple(
-        Located(assertion, namespace, group, number, _place(read, ("tests", number - 1)))
+        Located(assertion, namespace, group, number, Place.of(read, ("tests", number - 1)))
         for number, assertion in enumerate(read.spec.tests, 1)
     )
-
-
-def _place(read: ReadResource | ReadTests, path: FieldPath) -> Place:
-    return Place(read.source, locate(read.node, path).position)
 
 
 class CounterExample(NamedTuple):

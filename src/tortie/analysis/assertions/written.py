@@ -9,7 +9,6 @@ from tortie.analysis.assertions.coverage import RuleCoverage, State
 from tortie.analysis.assertions.deciding import RuleRef
 from tortie.analysis.provenance import Origin, Provenance
 from tortie.model.fieldpath import path_text
-from tortie.model.policy import Direction
 
 _BEST_FIRST = (State.TESTED, State.UNTESTED, State.SHADOWED, State.IDLE)
 
@@ -78,6 +77,5 @@ def _called(by: RuleRef | str, provenance: Provenance) -> str:
 def _written(rule: RuleRef, provenance: Provenance) -> tuple[str, str, Origin | None]:
     origin = provenance.rule(rule.policy, rule.direction, rule.rule)
     if origin is None:
-        field = "ingress" if rule.direction is Direction.INGRESS else "egress"
-        return str(rule.policy), f"spec.{field}[{rule.rule}]", None
+        return str(rule.policy), path_text(("spec", rule.direction.lower(), rule.rule)), None
     return origin.written.name, path_text(origin.path), origin
