@@ -85,12 +85,10 @@ class Candidates:
             return
         kind = origin.written.key.kind
         yield from self._changed(origin, Operation("remove", origin.path))
-        if kind is kinds.CLUSTER_NETWORK_POLICY:
-            yield from self._changed(
-                origin, Operation("replace", (*origin.path, "action"), _CLUSTER_ACTIONS[self._wanted])
-            )
-        elif kind is not kinds.K8S_NETWORK_POLICY:
-            yield from self._changed(origin, Operation("replace", (*origin.path, "action"), str(self._wanted)))
+        if kind is not kinds.K8S_NETWORK_POLICY:  # whose rules have no action
+            of_cluster = kind is kinds.CLUSTER_NETWORK_POLICY
+            action = _CLUSTER_ACTIONS[self._wanted] if of_cluster else str(self._wanted)
+            yield from self._changed(origin, Operation("replace", (*origin.path, "action"), action))
         for path in self._parts(origin):
             yield from self._changed(origin, Operation("remove", path))
 

@@ -14,6 +14,8 @@ from tortie.model import kinds
 from tortie.model.kinds import ResourceKey
 from tortie.model.policy import Action
 from tortie.verdict import Cause, Decision
+from tortie.verdict.names import DEFAULT_TIER
+from tortie.verdict.order import reference
 from tortie.verdict.refs import EndpointRef, HostEndpointRef, PolicyRef
 from tortie.verdict.trace import Stage
 
@@ -42,9 +44,9 @@ class NewPolicies:
     def _documents(self) -> Iterator[Words]:
         judge, decision = self._decision.endpoint, self._decision
         ends_tier = decision.cause in (Cause.POLICY_RULE, Cause.TIER_DEFAULT)
-        tier = decision.tier if ends_tier else "default"
+        tier = decision.tier if ends_tier else DEFAULT_TIER
         if isinstance(judge, EndpointRef):
-            in_kubernetes = self._wanted is Action.ALLOW and tier == "default" and ends_tier
+            in_kubernetes = self._wanted is Action.ALLOW and tier == DEFAULT_TIER and ends_tier
             documents = list(self._kubernetes_policy(judge.namespace)) if in_kubernetes else []
             yield from documents
             if documents and self._words.port is not None and self._is_of_kubernetes:
@@ -78,7 +80,7 @@ class NewPolicies:
         rules = [rule, {"action": "Pass"}] if passes_on else [rule]
         order = self._order()
         spec = {
-            **({"tier": tier} if tier != "default" else {}),
+            **({"tier": tier} if tier != DEFAULT_TIER else {}),
             **({"order": order} if order is not None else {}),
             "selector": selector,
             "types": [str(self._direction)],
@@ -108,16 +110,13 @@ class NewPolicies:
         return _whole(min(known) - 1) if known else _FIRST_ORDER
 
     def _policy_order(self, policy: PolicyRef) -> float | None:
-        for tier in self._state.cluster.policies.tiers:
-            for each in tier.policies:
-                if (each.metadata.namespace, each.metadata.name) == policy[1:]:
-                    return each.spec.order
-        return None
+        tiers = self._state.cluster.policies.tiers
+        return next(each.spec.order for tier in tiers for each in tier.policies if reference(each) == policy)
 
     def _name(self, api_version: str, namespace: str, tier: str) -> str:
         """A name that nobody has."""
         verb = "allow" if self._wanted is Action.ALLOW else "deny"
-        prefix = f"{tier}." if tier not in ("", "default") else ""
+        prefix = f"{tier}." if tier not in ("", DEFAULT_TIER) else ""
         base = f"{prefix}{verb}-{self._field}-{self._words.title}"[:60].rstrip("-")
         kind_name = "NetworkPolicy" if namespace else "GlobalNetworkPolicy"
         kind = kinds.kind_with_header(api_version, kind_name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tortie.analysis.edits.operations import Operation, value_at
@@ -37,6 +37,8 @@ class Change(NamedTuple):
     """The object afterwards."""
     resource: Resource
     """The same, read."""
+    meant: Mapping[ResourceKey, Resource]
+    """What verdicts are given of it."""
     operations: tuple[Operation, ...] = ()
     """Of the document as it was; none for a new object."""
     written: Written | None = None
@@ -56,7 +58,7 @@ class Edit(NamedTuple):
         """For people: what to change where."""
         for change in self.changes:
             if change.written is None:
-                yield f"add a {change.key.kind.name} {_called(change.key)}:"
+                yield f"add a {change.key}:"
                 yield from (f"  {line}" for line in yaml_lines(change.document))
             for operation in change.operations:
                 yield from _operation_lines(change, operation)
@@ -66,10 +68,6 @@ class Edit(NamedTuple):
     def document(self) -> list[dict[str, Any]]:
         """For programs."""
         return [_change_document(change) for change in self.changes]
-
-
-def _called(key: ResourceKey) -> str:
-    return f"{key.namespace}/{key.name}" if key.namespace else key.name
 
 
 _VERBS = {"add": "add", "remove": "remove", "replace": "make it"}

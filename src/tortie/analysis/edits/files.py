@@ -46,11 +46,13 @@ class Files:
         return after
 
     def _operated(self, change: Change, source: str, text: str) -> str | None:
-        after: str | None = text
         for operation in change.operations:
-            item = next((item for item in self._read(after or "", source).resources if item.key == change.key), None)
-            after = None if item is None or after is None else edited(after, item.node, operation)
-        return after
+            item = next((item for item in self._read(text, source).resources if item.key == change.key), None)
+            after = None if item is None else edited(text, item.node, operation)
+            if after is None:
+                return None
+            text = after
+        return text
 
     def _means(self, change: Change, source: str, before: str, after: str) -> bool:
         old, new = self._read(before, source), self._read(after, source)

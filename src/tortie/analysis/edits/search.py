@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tortie.analysis.edits.candidates import Candidates
 from tortie.analysis.edits.edit import Change, Edit, Size
-from tortie.analysis.edits.size import size_of
+from tortie.analysis.edits.size import Sizing
 from tortie.analysis.edits.state import State
 from tortie.analysis.near import near_misses
 from tortie.model.kinds import ResourceKey
@@ -23,11 +23,12 @@ _JUDGED = 60
 
 
 class _Step(NamedTuple):
-    """One change, and the state that it leads to."""
+    """One change, the state that it leads to, and what becomes of the flow then."""
 
     change: Change
     size: Size
     after: State
+    verdict: Verdict
 
 
 def smallest_edit(state: State, flows: Sequence[Flow], *, allow: bool) -> Edit | None:
@@ -38,16 +39,16 @@ def smallest_edit(state: State, flows: Sequence[Flow], *, allow: bool) -> Edit |
     changes: dict[ResourceKey, Change] = {}
     size = Size(0, 0)
     for flow in flows:
+        verdict = state.cluster.judge(flow)
         for _ in range(_STEPS):
-            verdict = state.cluster.judge(flow)
             if verdict.allowed is allow:
                 break
             step = _opened(state, verdict) if allow else _closed(state, verdict)
             if step is None:
                 return None
-            state, size = step.after, size.plus(step.size)
+            state, verdict, size = step.after, step.verdict, size.plus(step.size)
             changes[step.change.key] = _together(changes.get(step.change.key), step.change)
-        if state.cluster.judge(flow).allowed is not allow:
+        if verdict.allowed is not allow:
             return None
     return Edit(tuple(changes.values()), size)
 
@@ -67,13 +68,14 @@ def _opened(state: State, verdict: Verdict) -> _Step | None:
 
 def _first(state: State, verdict: Verdict, changes: Iterable[Change], *, fewer_than: int | None) -> _Step | None:
     """The smallest change after which that many stages deny the flow; None: any."""
-    sized = sorted((size_of(state, change), number, change) for number, change in enumerate(changes))
+    sizing = Sizing(state)
+    sized = sorted((sizing.of(change), number, change) for number, change in enumerate(changes))
     for size, _, change in sized[:_JUDGED]:
         after = state.after(change)
         then = after.cluster.judge(verdict.flow)
         denied = sum(not decision.allowed for decision in then.decisions)
         if denied > 0 if fewer_than is None else denied < fewer_than:
-            return _Step(change, size, after)
+            return _Step(change, size, after, then)
     return None
 
 

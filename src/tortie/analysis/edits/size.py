@@ -25,6 +25,7 @@ from tortie.model.policy import (
 from tortie.model.yamltext import yaml_lines
 from tortie.net import Family
 from tortie.verdict import Endpoint
+from tortie.verdict.names import DEFAULT_TIER
 from tortie.verdict.order import EnforcedPolicy, directions, rules
 from tortie.verdict.scope import governs
 
@@ -34,12 +35,7 @@ _ALL = 3 * ALL_PORTS * EVERYWHERE
 _LEFT_TO_OTHERS = Rule(action=Action.PASS)
 
 
-def size_of(state: State, change: Change) -> Size:
-    """The size of one change."""
-    return _Sizing(state).of(change)
-
-
-class _Sizing:
+class Sizing:
     """Sizes of changes of one state."""
 
     def __init__(self, state: State) -> None:
@@ -47,9 +43,9 @@ class _Sizing:
         self._measure = Measure(state.cluster)
 
     def of(self, change: Change) -> Size:
+        """The size of one change."""
         before: Mapping[ResourceKey, Resource] = {} if change.written is None else meant(change.written.resource)
-        after = meant(change.resource)
-        others = sum(self._object(before.get(key), resource) for key, resource in after.items())
+        others = sum(self._object(before.get(key), resource) for key, resource in change.meant.items())
         return Size(max(others - 1, 0), _lines(change))
 
     def _object(self, before: Resource | None, after: Resource) -> int:
@@ -87,7 +83,7 @@ class _Sizing:
 
     def _newly_governed(self, policy: EnforcedPolicy, direction: Direction, governed: Iterable[End]) -> int:
         """How many ends are now closed but for what the policy allows; or by its Pass spared what others of its tier decided."""
-        name = policy.spec.tier or "default"
+        name = policy.spec.tier or DEFAULT_TIER
         tiers = [tier for tier in self._cluster.policies.tiers if tier.name == name]
         enforced = [each for tier in tiers for each in tier.policies if isinstance(each, EnforcedPolicy)]
         passes_on = _LEFT_TO_OTHERS in rules(policy, direction)

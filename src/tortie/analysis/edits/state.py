@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from tortie.analysis.cluster import KnownCluster
+from tortie.analysis.cluster import KnownCluster, converted
 from tortie.analysis.edits.edit import Change
 from tortie.analysis.edits.operations import Operation, applied
 from tortie.analysis.provenance import Provenance, Written
-from tortie.conversion import ConversionError, convert, staged_network_policy
+from tortie.conversion import ConversionError
 from tortie.model.codec import Document, InvalidResourceError, from_document
 from tortie.model.kinds import ResourceKey, key_of, kind_with_header
 from tortie.model.kubernetes_endpointslice import EndpointSlice
 from tortie.model.meta import Resource
 from tortie.model.policy import GlobalNetworkPolicy, NetworkPolicy, Profile, Tier
-from tortie.model.staged import StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy, StagedNetworkPolicy
+from tortie.model.staged import StagedGlobalNetworkPolicy, StagedNetworkPolicy
 from tortie.model.validation import violations
 from tortie.verdict import Cluster
 
@@ -54,16 +54,15 @@ class State:
             document = applied(written.document, operations)
         except LookupError:
             return None
-        resource = _read(written.key, document, left_out=len(convert(written.resource).left_out))
-        return None if resource is None else Change(written.key, document, resource, operations, written)
+        change = _change_to(written.key, document, left_out=len(converted(written.resource).left_out))
+        return None if change is None else change._replace(operations=operations, written=written)
 
     def creation(self, document: Document) -> Change | None:
         """A new object; None if it could not be applied."""
         kind = kind_with_header(document["apiVersion"], document["kind"])
         assert kind is not None
         key = ResourceKey(kind, document["metadata"].get("namespace", ""), document["metadata"]["name"])
-        resource = None if self.has(key) else _read(key, document)
-        return None if resource is None else Change(key, document, resource)
+        return None if self.has(key) else _change_to(key, document)
 
     def after(self, change: Change) -> State:
         """The state with *change* made."""
@@ -71,7 +70,7 @@ class State:
         if change.written is not None:
             for key in meant(change.written.resource):
                 ruling.pop(key, None)
-        ruling.update(meant(change.resource))
+        ruling.update(change.meant)
         policies = Cluster.of(ruling.values()).policies
         read = change.written.read if change.written is not None else None
         written = Written(change.key, change.resource, read, change.document)
@@ -81,18 +80,18 @@ class State:
 
 def meant(resource: Resource) -> Mapping[ResourceKey, Resource]:
     """What verdicts are given of an object. ConversionError."""
-    if isinstance(resource, StagedKubernetesNetworkPolicy):
-        policy = staged_network_policy(resource)
-        return {key_of(policy): policy}
-    return convert(resource).objects or {key_of(resource): resource}
+    return converted(resource).objects or {key_of(resource): resource}
 
 
-def _read(key: ResourceKey, document: Document, left_out: int = 0) -> Resource | None:
-    """The resource of a document; None if it would be refused, or more parts of it *left_out*."""
+def _change_to(key: ResourceKey, document: Document, left_out: int = 0) -> Change | None:
+    """That the object becomes *document*, as if it were new; None if it would be refused, or more parts of it *left_out*."""
     try:
         resource: Resource = from_document(document, key.kind.struct)
         if next(violations(key.kind, resource, document), None) is not None:
             return None
-        return None if len(convert(resource).left_out) > left_out else resource
+        meaning = converted(resource)
     except (InvalidResourceError, ConversionError):
         return None
+    if len(meaning.left_out) > left_out:
+        return None
+    return Change(key, document, resource, meaning.objects or {key: resource})

@@ -9,6 +9,7 @@ from tortie.analysis.edits.operations import Operation, added, value_at
 from tortie.analysis.edits.words import FlowInWords, Words
 from tortie.analysis.provenance import Origin
 from tortie.model import kinds
+from tortie.model.fieldpath import FieldPath
 from tortie.model.policy import Direction
 from tortie.selectors import SelectorError, parse
 from tortie.selectors.syntax import Compare, Comparison, OneOf
@@ -48,7 +49,7 @@ def _of_kubernetes(origin: Origin, rule: Words, words: FlowInWords, namespace: s
                 yield from _values(origin, (*path, end, number), words)
 
 
-def _values(origin: Origin, peer: tuple[str | int, ...], words: FlowInWords) -> Iterator[Operation]:
+def _values(origin: Origin, peer: FieldPath, words: FlowInWords) -> Iterator[Operation]:
     """The other end's value, put among those of a label that the peer's expressions name."""
     document = origin.written.document
     for selector in ("podSelector", "namespaceSelector"):
@@ -83,7 +84,7 @@ def _of_calico(
     yield from _exceptions((*path, own), value_at(rule, (own,)) or {})
 
 
-def _selector(path: tuple[str | int, ...], text: str, also: str, words: FlowInWords) -> Iterator[Operation]:
+def _selector(path: FieldPath, text: str, also: str, words: FlowInWords) -> Iterator[Operation]:
     """With a value more of the label that it names, or else with the other end beside what it selects."""
     try:
         node = parse(text).node
@@ -103,7 +104,7 @@ def _selector(path: tuple[str | int, ...], text: str, also: str, words: FlowInWo
     yield Operation("replace", path, f"({text}) || ({also})")
 
 
-def _exceptions(path: tuple[str | int, ...], peer: dict[str, Any]) -> Iterator[Operation]:
+def _exceptions(path: FieldPath, peer: dict[str, Any]) -> Iterator[Operation]:
     """Without one of what it excepts."""
     for field in ("notNets", "notPorts"):
         for index in range(len(peer.get(field) or ())):

@@ -52,7 +52,7 @@ class FlowInWords:
     def _labels(self) -> Mapping[str, str]:
         return {} if self._endpoint is None else telling_labels(self._endpoint, self._cluster.endpoints)
 
-    @property
+    @functools.cached_property
     def own_labels(self) -> Mapping[str, str] | None:
         """What tells the own end, if it is a workload."""
         own = self._find(self.own)
