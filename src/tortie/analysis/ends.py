@@ -10,6 +10,7 @@ host:node-1         a host itself
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -26,8 +27,9 @@ from tortie.verdict.refs import NO_ADDRESS, End, EndpointRef, HostRef
 EPHEMERAL_PORT = 49152
 """The source port that is asked about where none is said: the first of those that clients use (RFC 6335 §6)."""
 
-_HOST = "host:"
-_SERVICE = "service:"
+HOST = "host:"
+SERVICE = "service:"
+"""What hosts and services are called by: any name, with this before it."""
 _EXPECTED = "expected namespace/pod, namespace/service, service:NAMESPACE/NAME, a name, host:NODE or an IP address"
 
 
@@ -128,13 +130,13 @@ class Directory:
 
     # --- names ---------------------------------------------------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def workload_names(self) -> tuple[str, ...]:
         """Every workload as ``resolve`` takes it, pods with the host's network among them, in order."""
         found = {_name(item) for item in self._cluster.resources.values() if isinstance(item, WorkloadEndpoint)}
         return tuple(sorted(found | self._cluster.host_network.keys()))
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Every workload and every service, in order."""
         return tuple(sorted({*self.workload_names, *self._cluster.services}))
@@ -144,10 +146,10 @@ class Directory:
 
         A name without a namespace is first one of *namespace*, if that is given.
         """
-        if text.startswith(_HOST):
-            return (NamedEnd(text, self._host(text.removeprefix(_HOST))),)
-        if text.startswith(_SERVICE):
-            return self._service(self._service_name(text.removeprefix(_SERVICE), namespace))
+        if text.startswith(HOST):
+            return (NamedEnd(text, self._host(text.removeprefix(HOST))),)
+        if text.startswith(SERVICE):
+            return self._service(self._service_name(text.removeprefix(SERVICE), namespace))
         if "/" in text:
             return self._called(text)
         try:
@@ -160,8 +162,8 @@ class Directory:
 
     def ends(self, text: str) -> Mapping[Family, End]:
         """What *text* names, by IP version: a workload with its namespace, a host or an address. UnknownEndError."""
-        if text.startswith(_HOST):
-            return self._host(text.removeprefix(_HOST))
+        if text.startswith(HOST):
+            return self._host(text.removeprefix(HOST))
         if "/" in text:
             return self._workload(text)
         try:
@@ -254,7 +256,7 @@ class Directory:
                 endpoints = self._cluster.workloads[name]
                 return NamedEnd(_name(endpoints[0]), {address.family: owner})
             case HostRef():
-                return NamedEnd(f"{_HOST}{owner.node}", {address.family: owner})
+                return NamedEnd(f"{HOST}{owner.node}", {address.family: owner})
             case _:
                 return NamedEnd(str(address), {address.family: owner})
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from tortie.analysis.ends import NamedFlow, Question
+from tortie.analysis.ends import HOST, SERVICE, NamedFlow, Question
 from tortie.net import Address
 from tortie.verdict.refs import NO_ADDRESS, EndpointRef, HostRef
 
@@ -101,7 +101,7 @@ def _is_always_needed(document: str) -> bool:
 def words_of_question(question: Question) -> frozenset[str]:
     """The namespaces of its ends, or what else they are called."""
     names = (
-        text.rpartition(":")[2] if text.startswith(("host:", "service:")) else text
+        text.rpartition(":")[2] if text.startswith((HOST, SERVICE)) else text
         for text in (question.source, question.destination)
     )
     return frozenset(name.partition("/")[0] for name in names if name)

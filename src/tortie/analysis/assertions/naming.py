@@ -9,11 +9,9 @@ from fnmatch import translate
 from typing import TypeAlias
 
 from tortie.analysis.cluster import KnownCluster
-from tortie.analysis.ends import Directory, NamedEnd, UnknownEndError
+from tortie.analysis.ends import HOST, Directory, NamedEnd, UnknownEndError
 from tortie.net import Network
 from tortie.verdict.refs import HostRef
-
-_HOST = "host:"
 
 Meant: TypeAlias = tuple[NamedEnd | Network, ...]
 """What one text means: ends, or every address of a network."""
@@ -25,7 +23,7 @@ class Naming:
     def __init__(self, cluster: KnownCluster) -> None:
         self._nodes, self._workloads = cluster.nodes, cluster.workloads
         self._directory = Directory(cluster)
-        self._names = (*self._directory.workload_names, *(f"{_HOST}{node}" for node in sorted(cluster.nodes)))
+        self._names = (*self._directory.workload_names, *(f"{HOST}{node}" for node in sorted(cluster.nodes)))
         self._known: dict[tuple[str, str], Meant] = {}
 
     def meant(self, text: str, namespace: str) -> Meant:
@@ -40,7 +38,7 @@ class Naming:
         for node, addresses in self._nodes.items():
             inside = next((address for address in addresses if network.contains(address)), None)
             if inside is not None:
-                yield NamedEnd(f"{_HOST}{node}", {inside.family: HostRef(node, inside)})
+                yield NamedEnd(f"{HOST}{node}", {inside.family: HostRef(node, inside)})
 
     def hosts(self, text: str, namespace: str) -> Iterator[str]:
         """The nodes that are among those whom *text* means."""
@@ -65,7 +63,7 @@ class Naming:
         return [f"{endpoint.metadata.namespace}/{endpoint.metadata.name}" for endpoint in several]
 
     def _matching(self, pattern: str, namespace: str) -> tuple[str, ...]:
-        if not pattern.startswith(_HOST) and "/" not in pattern:
+        if not pattern.startswith(HOST) and "/" not in pattern:
             pattern = f"{namespace or '*'}/{pattern}"
         parts = [re.compile(translate(part)) for part in pattern.split("/")]
         found = tuple(name for name in self._names if _matches(parts, name))
