@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tortie.analysis.assertions import Judge, Located, Outcome
 from tortie.analysis.assertions.coverage import State, coverage, decided_by, matched
 from tortie.analysis.assertions.deciding import RuleRef
-from tortie.analysis.assertions.naming import as_network
+from tortie.analysis.assertions.naming import as_network, is_pattern
 from tortie.analysis.assertions.packets import a_point, flow_at
 from tortie.analysis.assertions.probing import told_apart
 from tortie.analysis.cluster import KnownCluster, known
@@ -63,7 +63,10 @@ class Tried(NamedTuple):
 
 def run(seed: int, counts: Counter[str]) -> Iterator[str]:
     """All that differs in the random cluster of that seed, a line each."""
-    rng = Random(seed)
+    return (f"TORTIE_SEED={seed} replays it: {line}" for line in _disagreements(Random(seed), counts))
+
+
+def _disagreements(rng: Random, counts: Counter[str]) -> Iterator[str]:
     resources = with_peculiar_addresses(rng, random_cluster(rng))
     cluster = known({key_of(resource): resource for resource in resources}, resources)
     tests = [_test(rng, cluster, number) for number in range(TESTS)]
@@ -74,13 +77,10 @@ def run(seed: int, counts: Counter[str]) -> Iterator[str]:
         outcome, found = judge.outcome(test), trying.tried(test)
         counts["passed" if outcome.passed else "could not be asked" if outcome.error else "failed"] += 1
         tried += [found] if found is not None else []
-        yield from (
-            f"TORTIE_SEED={seed} replays it: {test.sentence}: {line}"
-            for line in _differing(outcome, found, judge.cluster)
-        )
-    yield from (f"TORTIE_SEED={seed} replays it: {line}" for line in _uncovered(judge, tests, tried, counts))
+        yield from (f"{test.sentence}: {line}" for line in _differing(outcome, found, judge.cluster))
+    yield from _uncovered(judge, tests, tried, counts)
     if chance(rng, 0.3):
-        yield from (f"TORTIE_SEED={seed} replays it: {line}" for line in _unable(rng, cluster, counts))
+        yield from _unable(rng, cluster, counts)
 
 
 def _test(rng: Random, cluster: KnownCluster, number: int) -> Located:
@@ -173,7 +173,7 @@ class _Trying:
         if network is not None:
             for address in self._inside(network):
                 yield from self._directory.resolve(str(address))
-        elif "*" in text or "?" in text:
+        elif is_pattern(text):
             names = [name for name in self._names if fnmatchcase(name, text) and name.count("/") == text.count("/")]
             if not names:
                 raise UnknownEndError(text)

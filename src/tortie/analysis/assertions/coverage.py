@@ -105,9 +105,9 @@ class _Covering:
             with contextlib.suppress(UnknownEndError):
                 asked = self._judge.asked(test)
                 are_known = self._try_crossing(asked, tested)
-                for one, other in itertools.product(asked.sources.parts, asked.destinations.parts):
-                    self._try_sources(Asking(one, other, by_source=True), asked.region, tested, are_known)
-                    self._try_destinations(Asking(one, other, by_source=False), asked.region, tested, are_known)
+                parts = itertools.product(asked.sources.parts, asked.destinations.parts, (True, False))
+                for one, other, by_source in parts:
+                    self._try(Asking(one, other, by_source=by_source), asked.region, tested, are_known)
         return tested
 
     def _try_crossing(self, asked: Asked, tested: set[RuleRef]) -> bool:
@@ -118,20 +118,17 @@ class _Covering:
                 tested.update(decided_by(verdict))
         return len(pairs) <= _PAIRS
 
-    def _try_sources(self, asking: Asking, region: Region, tested: set[RuleRef], are_known: bool) -> None:
-        """What the sources' policies decide about."""
+    def _try(self, asking: Asking, region: Region, tested: set[RuleRef], are_known: bool) -> None:
+        """What the policies of the side that is looked at decide about: the destinations', of what the sources' let out."""
+        direction = Direction.EGRESS if asking.by_source else Direction.INGRESS
         for number, required in self._judge.pairs.required(asking, region):
-            if untried := self._untried(number, Direction.EGRESS, tested, are_known):
-                came = self._come(number, Direction.EGRESS, required)
-                tested.update(decided.by for decided in untried if _meet(decided.cells, came))
+            if untried := self._untried(number, direction, tested, are_known):
+                left = required if asking.by_source else allowed.both(required, self._sent_to(number, asking))
+                came = self._come(number, direction, left)
+                tested.update(rule for rule, cells in untried if _meet(cells, came))
 
-    def _try_destinations(self, asking: Asking, region: Region, tested: set[RuleRef], are_known: bool) -> None:
-        """What those of the destinations do, of what gets so far."""
-        for number, required in self._judge.pairs.required(asking, region):
-            if untried := self._untried(number, Direction.INGRESS, tested, are_known):
-                sent = self._sent[number] if asking.are_many else self._reach.sent_to(number, asking.others.numbers)
-                came = self._come(number, Direction.INGRESS, allowed.both(required, sent))
-                tested.update(decided.by for decided in untried if _meet(decided.cells, came))
+    def _sent_to(self, number: int, asking: Asking) -> Allowed:
+        return self._sent[number] if asking.are_many else self._reach.sent_to(number, asking.others.numbers)
 
     def _come(self, number: int, direction: Direction, cells: Allowed) -> Allowed:
         """What of *cells* comes to a workload's policy: not what its host stops before, nor what is between the two whatever policy says."""
@@ -143,12 +140,14 @@ class _Covering:
         own = self._hosts.get(population.endpoints[number].node, 0)
         return allowed.without(came, allowed.within(allowed.among(came, own), spared)) if own else came
 
-    def _untried(self, number: int, direction: Direction, tested: Container[object], are_known: bool) -> list[_OfRule]:
-        """The rules of which it is not known yet whether they decide about something that is asked."""
+    def _untried(
+        self, number: int, direction: Direction, tested: Container[object], are_known: bool
+    ) -> list[tuple[RuleRef, Allowed]]:
+        """The rules of which it is not known yet whether they decide about something that is asked, and about what they decide."""
         if not self._workloads >> number & 1 or (are_known and self._context(number).has_endpoints):
             return []
         return [
-            _OfRule(decided.by, decided.cells)
+            (decided.by, decided.cells)
             for decided in self._deciding.of(number, direction)
             if isinstance(decided.by, RuleRef) and decided.cells and decided.by not in tested
         ]
@@ -194,11 +193,6 @@ class _Covering:
         others = self._reach.population.everybody & ~(1 << number if is_alone else 0)
         cells = exact(self._reach, number, allowed.within(allowed.among(cells, others), self._reach.live))
         return self._come(number, direction, cells) if cells else cells
-
-
-class _OfRule(NamedTuple):
-    by: RuleRef
-    cells: Allowed
 
 
 class _Written(NamedTuple):

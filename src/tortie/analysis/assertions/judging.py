@@ -32,7 +32,9 @@ _TOLD = 3
 
 
 def judge(cluster: KnownCluster, tests: Sequence[Located]) -> tuple[Outcome, ...]:
-    """What comes of each of *tests* in *cluster*, in their order."""
+    """What comes of each of *tests* in *cluster*, in their order; without any, nothing is worked out."""
+    if not tests:
+        return ()
     judging = Judge(cluster, tests)
     return tuple(judging.outcome(test) for test in tests)
 
@@ -43,7 +45,7 @@ def broken(before: KnownCluster, after: KnownCluster, tests: Sequence[Located]) 
     What cannot be asked any more, since an end is gone, is not broken: nobody can reach it either.
     """
     failing = [outcome for outcome in judge(after, tests) if outcome.failing]
-    held = judge(before, [outcome.located for outcome in failing]) if failing else ()
+    held = judge(before, [outcome.located for outcome in failing])
     return tuple(outcome for outcome, earlier in zip(failing, held, strict=True) if earlier.passed)
 
 

@@ -70,19 +70,18 @@ def family_at(point: int) -> Family:
 
 def port_text(point: int) -> str:
     """The packet at *point* as ``tortie explain --port`` takes it."""
-    protocol, low = Protocol(point >> 16 & 255), point & 0xFFFF
+    protocol, low, is_icmp = _headers_at(point)
     name = str(protocol).lower()
     if protocol.has_ports:
         return f"{name}/{low}"
-    if FAMILY_OF_ICMP.get(protocol) is family_at(point):
+    if is_icmp:
         return f"{name}/{low >> 8}/{low & 255}" if low & 255 else f"{name}/{low >> 8}"
     return name
 
 
 def flow_at(point: int, source: End, destination: End) -> Flow:
     """The flow that begins with the packet at *point*."""
-    protocol, low = Protocol(point >> 16 & 255), point & 0xFFFF
-    is_icmp = FAMILY_OF_ICMP.get(protocol) is family_at(point)
+    protocol, low, is_icmp = _headers_at(point)
     return Flow(
         source=source,
         destination=destination,
@@ -92,3 +91,9 @@ def flow_at(point: int, source: End, destination: End) -> Flow:
         icmp_type=low >> 8 if is_icmp else None,
         icmp_code=low & 255 if is_icmp else None,
     )
+
+
+def _headers_at(point: int) -> tuple[Protocol, int, bool]:
+    """The protocol, the port or type and code, and whether it is the ICMP of its own IP version, which alone has these."""
+    protocol = Protocol(point >> 16 & 255)
+    return protocol, point & 0xFFFF, FAMILY_OF_ICMP.get(protocol) is family_at(point)
