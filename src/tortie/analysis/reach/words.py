@@ -76,17 +76,18 @@ def _with_families(text: str, found: Sequence[Family], asked: Sequence[Family]) 
 
 def _icmp_types(bounds: Sequence[tuple[int, int]]) -> Iterator[str]:
     """``8``, ``8-10``, and with a slash codes of a type: ``3/1``."""
-    for first, last in bounds:
+    for start, last in bounds:
+        first = start
         while first <= last:
             type_, code = first >> 8, first & 255
             if code == 0 and last - first >= 255:
                 whole = (last - first + 1) >> 8
                 yield _range(type_, type_ + whole - 1)
-                first += whole << 8  # noqa: PLW2901 - what is left of the bounds
+                first += whole << 8
             else:
                 end = min(last, type_ << 8 | 255)
                 yield f"{type_}/{_range(code, end & 255)}"
-                first = end + 1  # noqa: PLW2901 - the same
+                first = end + 1
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[str]:
