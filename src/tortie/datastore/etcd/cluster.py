@@ -112,7 +112,7 @@ class Cluster:
         target = self.server.endpoint
         if self._tls is None:
             return grpc.insecure_channel(target, options=_OPTIONS)
-        return grpc.secure_channel(target, _channel_credentials(self._tls), options=_OPTIONS)
+        return grpc.secure_channel(target, channel_credentials(self._tls), options=_OPTIONS)
 
     def aio_channel(self, *, is_for_listing: bool) -> grpc.aio.Channel:
         """A channel to the server in use, for the running event loop."""
@@ -120,10 +120,10 @@ class Cluster:
         options = _LISTING_OPTIONS if is_for_listing else _OPTIONS
         if self._tls is None:
             return grpc.aio.insecure_channel(target, options=options)
-        return grpc.aio.secure_channel(target, _channel_credentials(self._tls), options=options)
+        return grpc.aio.secure_channel(target, channel_credentials(self._tls), options=options)
 
 
-def _channel_credentials(tls: TLS) -> grpc.ChannelCredentials:
+def channel_credentials(tls: TLS) -> grpc.ChannelCredentials:
     """Read anew for every channel, so that renewed certificates are used at the next connection."""
     ca, certificate, key = (_pem(source) for source in tls)
     if (certificate is None) != (key is None):
@@ -136,24 +136,22 @@ def _refuse_halves(ca: bytes | None, certificate: bytes | None, key: bytes | Non
     """UnavailableError for what is no PEM, or no pair: files that are being renewed are so for a moment, and gRPC aborts the process."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        if ca is not None:
-            context.load_verify_locations(cadata=ca.decode())
+        if ca is not None:  # what people write between certificates is in any language; ``ssl`` wants ASCII
+            context.load_verify_locations(cadata=ca.decode("ascii", "backslashreplace"))
         if certificate is not None and key is not None:
             with _in_memory(certificate) as certificate_path, _in_memory(key) as key_path:
                 context.load_cert_chain(certificate_path, key_path, password="")
-    except (ssl.SSLError, ValueError) as error:
+    except (OSError, ValueError) as error:  # SSLError is an OSError, and so is that no descriptor is left
         raise UnavailableError(f"the certificates for etcd are not whole, or not of one key: {error}") from error
 
 
 @contextlib.contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
     """A path at which OpenSSL can read *content*, which is in no file system (memfd_create(2))."""
-    descriptor = os.memfd_create("pem")
-    try:
-        os.write(descriptor, content)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
+    with os.fdopen(os.memfd_create("pem"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def _pem(source: Path | str | None) -> bytes | None:
