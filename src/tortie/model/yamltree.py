@@ -109,8 +109,8 @@ def documents(text: str) -> Iterator[Node]:
 
 def is_well_formed(text: str) -> bool:
     """Whether all of *text* is YAML: no tree is made, which takes a tenth of the time. The bounds are not looked at."""
-    loader = _LOADER(_with_whole_characters(text))
     try:
+        loader = _LOADER(_with_whole_characters(text))
         if hasattr(loader, "raw_parse"):
             loader.raw_parse()
         else:

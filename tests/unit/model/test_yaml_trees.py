@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from tortie.model.yamltree import (
     SequenceNode,
     YAMLSyntaxError,
     documents,
+    is_well_formed,
 )
 
 
@@ -98,6 +100,27 @@ def test_what_is_not_yaml_is_reported_with_its_place(text: str, position: Positi
     with pytest.raises(YAMLSyntaxError, match=message) as caught:
         list(documents(text))
     assert caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    "loader", [getattr(yaml, "CSafeLoader", None), yaml.SafeLoader], ids=["libyaml", "Python alone"]
+)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a: 1\n---\nb: [2]\n", True, id="two documents"),
+        pytest.param("a: 1\n---\nb: [2\n", False, id="the second has no end"),
+        pytest.param("a: '\x01'", False, id="a character that is not allowed"),
+        pytest.param(r'{"a": "\ud83d\ude00"}', True, id="two halves in JSON"),
+    ],
+)
+def test_what_is_yaml_is_known_without_a_tree(
+    monkeypatch: pytest.MonkeyPatch, loader: type | None, text: str, expected: bool
+) -> None:
+    if loader is None:
+        pytest.skip("PyYAML was built without libyaml")
+    monkeypatch.setattr("tortie.model.yamltree._LOADER", loader)
+    assert is_well_formed(text) is expected
 
 
 @pytest.mark.parametrize(
