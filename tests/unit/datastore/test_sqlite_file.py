@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import stat
@@ -140,7 +141,7 @@ def test_a_writer_that_dies_in_the_middle_of_a_transaction_has_written_nothing(p
 
 
 def oldest_revision(path: Path) -> int:
-    with database.Database.open(path, busy_s=1).reading() as connection:
+    with contextlib.closing(database.Database.open(path, busy_s=1)) as opened, opened.reading() as connection:
         return history.span(connection).oldest
 
 
@@ -282,7 +283,7 @@ def test_a_key_that_would_not_be_found_again_is_refused(path: Path, key: str) ->
 def test_the_history_is_read_in_pieces_of_whole_revisions(path: Path) -> None:
     with SQLiteStore.open(path) as store:
         entries = [store.apply("/a", b"x" * 100) for _ in range(10)]
-    with database.Database.open(path, busy_s=1).reading() as connection:
+    with contextlib.closing(database.Database.open(path, busy_s=1)) as opened, opened.reading() as connection:
         by_size = history.read_events(connection, "/", 2, revisions=1000, max_bytes=450)
         by_count = history.read_events(connection, "/", 2, revisions=4, max_bytes=1 << 20)
         elsewhere = history.read_events(connection, "/b", 2, revisions=4, max_bytes=1 << 20)
