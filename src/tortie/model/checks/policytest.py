@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from tortie.model.checks.addresses import is_address
 from tortie.model.checks.violation import Violation
 from tortie.model.fieldpath import FieldPath
 from tortie.model.policytest import Connections, Packets, PolicyAssertion, PolicyTests, Texts
-from tortie.net import Address, Network
+from tortie.net import Network
 
 _EXPECTED = (
     "expected a name such as shop/web, service:shop/web or host:NODE, a pattern such as shop/*, an address or a network"
@@ -53,13 +54,13 @@ def _each(path: FieldPath, written: Texts, error: Callable[[str], str]) -> Itera
 def _end_error(text: str) -> str:
     """What is wrong with the name of an end; empty if nothing is."""
     address, slash, length = text.partition("/")
-    if slash and length.isdecimal() and _is_address(address):
+    if slash and length.isdecimal() and is_address(address):
         try:
             Network.parse(text)
         except ValueError as error:
             return str(error)
         return ""
-    return "" if _is_address(text) or _NAME.fullmatch(text) else f"{text!r} names nobody; {_EXPECTED}"
+    return "" if is_address(text) or _NAME.fullmatch(text) else f"{text!r} names nobody; {_EXPECTED}"
 
 
 def _ports_error(text: str) -> str:
@@ -68,11 +69,3 @@ def _ports_error(text: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        Address.parse(text)
-    except ValueError:
-        return False
-    return True
