@@ -24,7 +24,7 @@ _WITH_TEXT = (TokenKind.LABEL, TokenKind.STRING, TokenKind.HAS)
 
 
 def judge_parse(case: Case) -> None:
-    attempted(lambda: parse(case["selector"]), accepted=case["valid"])
+    attempted(lambda: parse(case["selector"]), accepted=case["valid"], refusal=SelectorError)
 
 
 def judge_canonical(case: Case) -> None:

@@ -99,11 +99,11 @@ def expect(found: object, wanted: object, what: str = "") -> None:
         raise Mismatch(f"{what + ': ' if what else ''}expected {wanted!r}, found {found!r}")
 
 
-def attempted(make: Callable[[], T], *, accepted: bool) -> T | None:
-    """What *make* returns, None for its ValueError; Mismatch unless it is *accepted* or refused as wanted."""
+def attempted(make: Callable[[], T], *, accepted: bool, refusal: type[ValueError] = ValueError) -> T | None:
+    """What *make* returns, None for its *refusal*; Mismatch unless it is *accepted* or refused as wanted."""
     try:
         made = make()
-    except ValueError as error:
+    except refusal as error:
         expect_refusal(True, not accepted, [error])
         return None
     expect_refusal(False, not accepted)
