@@ -165,7 +165,7 @@ class _Trying:
     # --- whom texts mean --------------------------------------------------------------------------------------------------------
 
     def _named(self, texts: Sequence[str], namespace: str) -> list[NamedEnd]:
-        found = {(end.name, *end.ends): end for text in texts for end in self._meant(text, namespace)}
+        found = {(end.name, *end.ends.values()): end for text in texts for end in self._meant(text, namespace)}
         return list(found.values())
 
     def _meant(self, text: str, namespace: str) -> Iterator[NamedEnd]:

@@ -91,6 +91,19 @@ TWINS = "\n---\n".join(
 )
 
 
+def test_a_network_means_every_address_of_a_host_in_it() -> None:
+    host = """
+{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: three}, spec: {addresses: [{address: 192.0.2.6}, {address: 192.0.2.7}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec: {podSelector: {matchLabels: {role: db}}, ingress: [{from: [{ipBlock: {cidr: 192.0.2.7/32}}]}]}
+"""
+    assert outcome(deny("192.0.2.6", "db"), host).passed
+    assert not outcome(deny("192.0.2.6/31", "db"), host).passed
+
+
 def test_of_workloads_that_policy_cannot_tell_apart_none_is_asked_about_itself() -> None:
     found = outcome(deny("*", "*", within="twins"), TWINS)
     assert (found.asked, found.failing, len(found.counter_examples)) == (6, 6, 3)

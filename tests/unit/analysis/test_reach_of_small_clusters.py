@@ -152,6 +152,13 @@ CLUSTERS: dict[str, list[Document]] = {
         on_host("early", 2, preDNAT=True, types=["Ingress"], ingress=[{"action": "Allow", "protocol": "UDP"}, {"action": "Deny", "protocol": "SCTP"}]),
         calico("GlobalNetworkPolicy", "none", selector="has(edge)", types=["Ingress", "Egress"]),
     ],
+    "hosts take tunnels from each other whatever their policy, and from no stranger": [
+        *HOSTS, *PODS,
+        calico("IPPool", "pool", cidr="10.0.0.0/16", ipipMode="Always"),
+        calico("IPPool", "other", cidr="10.1.0.0/16", vxlanMode="Always"),
+        calico("FelixConfiguration", "default", externalNodesList=["198.51.100.0/24"], defaultEndpointToHostAction="Accept"),
+        calico("GlobalNetworkPolicy", "none", selector="has(edge)", types=["Ingress", "Egress"]),
+    ],
 }  # fmt: skip
 
 

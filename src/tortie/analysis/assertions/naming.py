@@ -34,11 +34,11 @@ class Naming:
         return self._known[key]
 
     def hosts_in(self, network: Network) -> Iterator[NamedEnd]:
-        """The hosts that have an address in *network*, by it."""
+        """The hosts that have an address in *network*, by each such address."""
         for node, addresses in self._nodes.items():
-            inside = next((address for address in addresses if network.contains(address)), None)
-            if inside is not None:
-                yield NamedEnd(f"{HOST}{node}", {inside.family: HostRef(node, inside)})
+            for address in addresses:
+                if network.contains(address):
+                    yield NamedEnd(f"{HOST}{node}", {address.family: HostRef(node, address)})
 
     def hosts(self, text: str, namespace: str) -> Iterator[str]:
         """The nodes that are among those whom *text* means."""

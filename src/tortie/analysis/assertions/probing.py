@@ -93,7 +93,7 @@ class Probes:
                     node = self._sides.node(end)
                     yield _Member(end, (part.families, part.ports, number, node), node, is_in_set=True)
         for end in side.others:
-            yield _Member(end, (end.name, *end.ends, end.ports), self._sides.node(end), is_in_set=False)
+            yield _Member(end, (end.name, *end.ends.values(), end.ports), self._sides.node(end), is_in_set=False)
 
     def _wrong(self, pair: Pair, region: Region, *, is_allow: bool) -> tuple[bool, Region]:
         """Whether anything can be asked about a pair, and the packets for which an assertion does not hold."""

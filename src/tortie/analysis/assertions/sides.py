@@ -96,7 +96,7 @@ class Sides:
         for end in _ends(meant, self._inside):
             found = self._number(end)
             if found is None:
-                others[end.name, *end.ends, end.ports] = end
+                others[end.name, *end.ends.values(), end.ports] = end
             else:
                 families, number = found
                 parts.setdefault((families, end.ports), {}).setdefault(number, {})[end.name] = end

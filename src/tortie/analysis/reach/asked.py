@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tortie.analysis.reach.hosts import Hosts, contexts
+from tortie.analysis.reach.hosts import Hosts, contexts, tunnel_networks
 from tortie.analysis.reach.selection import excepted, governed, labels_of, selected
 from tortie.model.kubernetes_endpointslice import Endpoint
 from tortie.model.policy import Rule
@@ -42,7 +42,7 @@ def asked_by(cluster: Cluster, strangers: Iterable[Peer], hosts: Hosts) -> Asked
             ports.update(port.name for port in (*peer.ports, *peer.not_ports) if port.is_named)
             networks.update((*peer.nets, *peer.not_nets))
     networks.update(_behind_services(cluster))
-    networks.update(_of_failsafes(cluster, hosts))
+    networks.update(_of_hosts(cluster, hosts))
     return Asked(frozenset(labels), frozenset(ports), frozenset(networks))
 
 
@@ -74,12 +74,14 @@ def _behind_services(cluster: Cluster) -> Iterator[Network]:
             yield from (address.network() for address in slice_addresses(found.endpoints))
 
 
-def _of_failsafes(cluster: Cluster, hosts: Hosts) -> Iterator[Network]:
-    """The networks to which failsafes of hosts with host endpoints are limited."""
+def _of_hosts(cluster: Cluster, hosts: Hosts) -> Iterator[Network]:
+    """The networks to which failsafes of hosts with host endpoints are limited, and those of whoever may have tunnels with ends."""
     for context in contexts(cluster, hosts).values():
         if context.has_endpoints or context.is_end:
             settings = context.settings
             yield from (safe.net for safe in (*settings.failsafes_in, *settings.failsafes_out) if safe.net is not None)
+        if context.is_end:
+            yield from tunnel_networks(cluster.tunnels, context.settings)
 
 
 def slice_addresses(endpoints: Iterable[Endpoint]) -> Iterator[Address]:

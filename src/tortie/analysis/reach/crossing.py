@@ -18,6 +18,7 @@ from tortie.analysis.reach.hosts import NEIGHBOUR_DISCOVERY, HostContext
 from tortie.analysis.reach.policies import PolicyBook
 from tortie.analysis.reach.program import Outcome, Side
 from tortie.analysis.reach.space import Region
+from tortie.analysis.reach.tunnels import HostTunnels
 from tortie.model.policy import Direction
 from tortie.net import Family
 
@@ -31,6 +32,7 @@ class Crossing:
         self._everybody = book.population.everybody
         self._live = live
         self._host_policy = HostPolicy(book, source_port)
+        self._tunnels = HostTunnels(book.population)
         self._plain: dict[tuple[int, Region], Allowed] = {}
         """By outcome (they are all kept) and what is stopped besides."""
         self._known: dict[Allowed, Allowed] = {}
@@ -131,7 +133,7 @@ class Crossing:
     # --- hosts --------------------------------------------------------------------------------------------------------------
 
     def _of_host(self, direction: Direction, number: int, context: HostContext) -> Allowed:
-        """What a host sends or receives itself. Its own workloads, and itself, are nobody's to stop here."""
+        """What a host sends or receives itself. Its own workloads, and itself, no policy stops here."""
         own = self._local_to(context) | self._hosts[context.node]
         side = Side(number, is_source=direction is EGRESS)
         halves = [
@@ -141,14 +143,15 @@ class Crossing:
             )
             for family in Family
         ]
-        return allowed.either(allowed.within(everything(own), self._live), *halves)
+        found = allowed.either(allowed.within(everything(own), self._live), *halves)
+        return found if direction is EGRESS else allowed.without(found, self._tunnels.of_strangers(context.settings))
 
     def _over_uplink(self, direction: Direction, context: HostContext, family: Family, side: Side) -> Allowed:
         policy, valid = self._host_policy, space.complement(context.invalid)
         own, wildcard = context.own_link(family), context.wildcard
         endpoint = own or wildcard
         past, opened = policy.untracked(context, own, direction, side)
-        found = policy.own(context, endpoint, direction, side)
+        found = allowed.either(policy.own(context, endpoint, direction, side), self._tunnels.of_hosts(context.settings))
         if endpoint is not None:
             found = allowed.within(found, valid)
         if direction is INGRESS:

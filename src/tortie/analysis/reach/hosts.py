@@ -21,6 +21,7 @@ from tortie.verdict.interfaces import Interfaces, own_addresses
 from tortie.verdict.packet import Packet
 from tortie.verdict.refs import NO_ADDRESS, HostRef
 from tortie.verdict.settings import Settings, settings_of
+from tortie.verdict.tunnels import Tunnels
 
 
 class HostContext(NamedTuple):
@@ -155,3 +156,10 @@ def failsafes(context: HostContext, *, inbound: bool, answers_from: int | None) 
             if (s.protocol.has_ports, s.port) == (True, answers_from)
         ]
     return found
+
+
+def tunnel_networks(tunnels: Tunnels, settings: Settings) -> Iterator[Network]:
+    """Those that tell who may use *tunnels* with a host of *settings*; none if there are none."""
+    if tunnels.has_ipip or tunnels.vxlan:
+        yield from (address.network() for address in tunnels.hosts)
+        yield from settings.external_nodes

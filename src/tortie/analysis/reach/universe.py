@@ -123,7 +123,7 @@ def _classes(
 def _has_same_ends(one: Cluster, other: Cluster) -> bool:
     """Whether nothing but policies tells two states apart, as far as whoever made the second of the first has kept the rest."""
     kept = ("endpoints", "host_endpoints", "sets", "nodes", "configurations", "interfaces")
-    return all(getattr(one, field) is getattr(other, field) for field in kept)
+    return one.tunnels == other.tunnels and all(getattr(one, field) is getattr(other, field) for field in kept)
 
 
 def _keys(cluster: Cluster, hosts: Hosts, asked: Asked, places: Places) -> _Keyed:
