@@ -10,7 +10,8 @@
      "rows": {"shop/friend": "yn", ...}}
 
 A row has two letters for each port, of IPv4 and IPv6: ``y`` reachable, ``n`` dropped, ``r`` refused, ``x`` no route, ``?`` not yet
-measured, and ``.`` where a workload would ask itself. Workloads stand by host. Nothing is measured while nobody looks. Where the lab shows a demo, its steps are told too.
+measured, and ``.`` where a workload would ask itself. Workloads stand by host. Nothing is measured while nobody looks. Where the lab
+shows a demo, its steps are told too.
 """
 
 from __future__ import annotations
@@ -105,12 +106,11 @@ class LabPage:
             await asyncio.sleep(max(_PERIOD_S - took if is_whole else 0.0, _REST * took))
 
     def _learn(self, found: Round) -> None:
-        """Note the outcomes of a round, and forget those of workloads that are gone."""
+        """Note the outcomes of a round, and forget those of workloads and ports that are gone."""
         latest = {Flow(a.source, a.target, a.port, a.family): outcome for a, outcome in found.outcomes.items()}
         known = ((flow, self._outcomes[flow]) for flow in latest if flow in self._outcomes)
         self._rounds.changed((flow.source, flow.target) for flow, before in known if before is not latest[flow])
-        kept = {f: outcome for f, outcome in self._outcomes.items() if {f.source, f.target} <= found.ports.keys()}
-        self._outcomes = kept | latest
+        self._outcomes = still_there(self._outcomes, found.ports) | latest
 
     def _explain(self, asked: Mapping[str, str]) -> http.Response:
         try:
@@ -145,6 +145,15 @@ def placed(pods: Iterable[Pod]) -> list[tuple[dict[str, str], str]]:
 def _numbered(name: str) -> list[tuple[str, int]]:
     """What sorts names with numbers in them."""
     return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", name)]
+
+
+def still_there(outcomes: Mapping[Flow, Outcome], ports_of: Mapping[str, Sequence[Port]]) -> dict[Flow, Outcome]:
+    """Those of *outcomes* whose source still runs and whose target still listens: what comes back is not what was measured."""
+    return {
+        flow: outcome
+        for flow, outcome in outcomes.items()
+        if flow.source in ports_of and flow.port in ports_of.get(flow.target, ())
+    }
 
 
 def as_json(

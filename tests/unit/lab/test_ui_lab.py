@@ -12,7 +12,7 @@ from tortie.lab.every_demo import DEMOS, demo_in
 from tortie.lab.http import Request, Response
 from tortie.lab.listening import Port
 from tortie.lab.reachability import Flow
-from tortie.lab.ui_lab import LabPage, as_json, placed
+from tortie.lab.ui_lab import LabPage, as_json, placed, still_there
 from tortie.model.codec import encode_document, to_document
 from tortie.model.document import read
 from tortie.model.kinds import key_of
@@ -60,6 +60,20 @@ def test_a_row_has_two_letters_for_each_port() -> None:
     assert found["ports"][1] == {"workload": "shop/b", "protocol": "UDP", "port": 53}
     assert found["workloads"][2] == {"name": "shop/c", "host": "host2"}
     assert found["rows"] == {"shop/a": "ynrx", "shop/b": "....", "shop/c": "????"}
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        pytest.param({"shop/b": (Port("TCP", 80),)}, id="the-source-is-gone"),
+        pytest.param({"shop/a": ()}, id="the-target-is-gone"),
+        pytest.param({"shop/a": (), "shop/b": (Port("UDP", 80),)}, id="nobody-listens-any-more"),
+    ],
+)
+def test_what_is_gone_is_not_yet_measured_when_it_comes_back(ports: dict[str, tuple[Port, ...]]) -> None:
+    outcomes = {Flow("shop/a", "shop/b", Port("TCP", 80), "ipv4"): Outcome.REACHABLE}
+    assert still_there(outcomes, {"shop/a": (), "shop/b": (Port("TCP", 80),)}) == outcomes
+    assert still_there(outcomes, ports) == {}
 
 
 @pytest.fixture
