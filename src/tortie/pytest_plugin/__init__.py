@@ -28,7 +28,7 @@ else:
         """What tests import from here, loaded when they do (PEP 562)."""
         if name not in ("Cluster", "UnreadableClusterError", "load_cluster"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from tortie.pytest_plugin import clusters  # noqa: PLC0415
+        from tortie.pytest_plugin import clusters  # noqa: PLC0415 - all of Tortie, which most runs of pytest do not need
 
         return getattr(clusters, name)
 
@@ -82,7 +82,7 @@ def _told(paths: Iterable[Path], config: pytest.Config) -> list[Path]:
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Cluster:
     """The cluster of the project's YAML: `cluster.allows(...)`, `cluster.denies(...)`, `cluster.explain(...)`."""
-    from tortie.pytest_plugin.clusters import UnreadableClusterError, load_cluster  # noqa: PLC0415
+    from tortie.pytest_plugin.clusters import UnreadableClusterError, load_cluster  # noqa: PLC0415 - the same
 
     paths = _told(_cluster_paths(pytestconfig), pytestconfig)
     try:
@@ -96,7 +96,7 @@ def cluster(pytestconfig: pytest.Config) -> Cluster:
 @pytest.fixture(scope="session")
 def lab(cluster: Cluster) -> Iterator[Cluster]:
     """The same cluster, asked with real packets: `lab.allows(...)` sends one through the kernel."""
-    from tortie.lab.errors import LabError  # noqa: PLC0415
+    from tortie.lab.errors import LabError  # noqa: PLC0415 - the same
 
     with contextlib.ExitStack() as stack:
         try:

@@ -45,12 +45,7 @@ def load_cluster(*paths: Path, recursive: bool = False) -> Cluster:
     """
     names = [os.fspath(path) for path in paths]
     written = _read(names, recursive=recursive)
-    by_key = {item.key: item for item in written}
-    try:
-        known = filled_in({key: item.resource for key, item in by_key.items()})
-    except RefusedError as error:
-        raise UnreadableClusterError(str(by_key[error.key].problem((), str(error)))) from error
-    _warn(known.left_out)
+    known = _filled_in(written)
     return Cluster(", ".join(names), known, State.of(known, Provenance.of_documents(written)))
 
 
@@ -69,7 +64,18 @@ def _read(names: Sequence[str], *, recursive: bool) -> tuple[ReadResource, ...]:
     return written
 
 
+def _filled_in(written: Sequence[ReadResource]) -> KnownCluster:
+    by_key = {item.key: item for item in written}
+    try:
+        known = filled_in({key: item.resource for key, item in by_key.items()})
+    except RefusedError as error:
+        raise UnreadableClusterError(str(by_key[error.key].problem((), str(error)))) from error
+    _warn(known.left_out)
+    return known
+
+
 def _warn(sentences: Sequence[str]) -> None:
+    """In the line of who calls ``load_cluster``, whose parts call this."""
     for sentence in sentences:
         warnings.warn(sentence, ClusterWarning, stacklevel=4)
 
@@ -159,11 +165,11 @@ class _ClusterInKernel(Cluster):
         return [self._passed[flow] for flow in flows]
 
     def _explain_one(self, flow: Flow) -> str:
-        explained = super()._explain_one(flow)
+        text = super()._explain_one(flow)
         if self._passed[flow] is self._state.cluster.judge(flow).allowed:
-            return explained
+            return text
         became = "was delivered" if self._passed[flow] else "was dropped"
-        return f"the packet {became}, but by its policies it should be otherwise: a fault of Tortie's\n{explained}"
+        return f"the packet {became}, but by its policies it should be otherwise: a fault of Tortie's\n{text}"
 
 
 def _word(delivered: Sequence[bool]) -> str:

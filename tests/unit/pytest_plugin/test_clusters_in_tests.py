@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from projects import SHOP
 
+from projects import SHOP
 from tortie.lab import packetprocess
 from tortie.lab.packetprocess import PacketProcess
 from tortie.pytest_plugin import UnreadableClusterError, load_cluster
-from tortie.pytest_plugin.clusters import Cluster
+from tortie.pytest_plugin.clusters import Cluster, ClusterWarning
 from tortie.verdict import Flow
 
 SERVED = """\
@@ -81,7 +81,7 @@ def test_answers(shop: Cluster, source: str, destination: str, port: str, allowe
 
 def test_answers_are_equal_to_truth_values_and_to_each_other(shop: Cluster) -> None:
     allowed, denied = (shop.allows("web", "db", port) for port in ("tcp/5432", "tcp/80"))
-    assert (allowed == True, denied == False, allowed != False, allowed == denied) == (True, True, True, False)  # noqa: E712
+    assert (allowed == True, denied == False, allowed != False, allowed == denied) == (True, True, True, False)  # noqa: E712 - what is tested
     assert (allowed == "ALLOWED", allowed == 1) == (False, False)
     assert {True: "yes", False: "no"}[denied] == "no"
 
@@ -165,6 +165,34 @@ def test_a_cluster_of_nothing_is_refused(paths: tuple[str, ...], tmp_path: Path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnreadableClusterError, match="no resources were found in"):
         load_cluster(*(tmp_path / path for path in paths))
+
+
+WITHOUT_MEANING = {
+    "a selector that nothing matches": """
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: odd}
+spec: {selector: role == "web" && role == "db"}
+""",
+    "a rule that cannot be read": """
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: odd}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  egress: [{action: Accept, to: [{domainNames: [example.org]}]}]
+""",
+}
+
+
+@pytest.mark.parametrize("text", WITHOUT_MEANING.values(), ids=WITHOUT_MEANING)
+def test_a_warning_is_about_the_line_that_loads_the_cluster(text: str, folder: Path) -> None:
+    (folder / "odd.yaml").write_text(text)
+    with pytest.warns(ClusterWarning) as caught:
+        load_cluster(folder)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 class _Contrary(PacketProcess):
