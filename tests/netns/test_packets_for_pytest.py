@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from projects import SHOP, project, run
 from tortie.analysis.cluster import KnownCluster, cluster_of
 from tortie.analysis.ends import Directory, Question
 from tortie.lab.errors import LabError, UserNamespacesOffError
@@ -23,19 +24,7 @@ from tortie.pytest_plugin import load_cluster
 from tortie.pytest_plugin.clusters import Cluster
 from tortie.verdict import Flow
 
-SHOP = """\
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: shop, labels: {role: web}}
-spec: {nodeName: host1, containers: [{name: main}]}
-status: {podIPs: [{ip: 10.65.0.1}, {ip: "fd00::1"}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: db, namespace: shop, labels: {role: db}}
-spec: {nodeName: host2, containers: [{name: main}]}
-status: {podIPs: [{ip: 10.65.0.2}, {ip: "fd00::2"}]}
----
+MORE = """\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: new, namespace: shop}
@@ -45,22 +34,15 @@ apiVersion: v1
 kind: Service
 metadata: {name: front, namespace: shop}
 spec: {selector: {role: db}, ports: [{port: 80, targetPort: 5432}]}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: db, namespace: shop}
-spec:
-  podSelector: {matchLabels: {role: db}}
-  ingress:
-  - from: [{podSelector: {matchLabels: {role: web}}}]
-    ports: [{port: 5432}]
 """
+"""Of the shop: who has no address yet, and a service."""
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "shop.yaml").write_text(SHOP)
+    (folder / "more.yaml").write_text(MORE)
     return load_cluster(folder)
 
 
@@ -108,15 +90,12 @@ def test_the_program_stays_where_it_is(sent: Cluster) -> None:
 
 
 def test_a_failing_test_says_what_became_of_the_packet_and_why(pytester: pytest.Pytester, sent: Cluster) -> None:
-    pytester.makeini("[pytest]\n")
-    pytester.mkdir("policies").joinpath("shop.yaml").write_text(SHOP)
     body = """
         def test_sent(lab):
             assert lab.allows("web", "db", "tcp/5432")
             assert lab.allows("web", "db", "tcp/80")
         """
-    pytester.makepyfile(textwrap.dedent(body))
-    result = pytester.runpytest("-p", "no:tortie", "-p", "tortie.pytest_plugin")
+    result = run(project(pytester, textwrap.dedent(body)))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -148,9 +127,7 @@ os.execv(sys.executable, [sys.executable, "-m", "pytest", "-p", "no:tortie", "-p
 def test_where_user_namespaces_are_off_a_test_says_which_setting_is_in_the_way(
     pytester: pytest.Pytester, sent: Cluster
 ) -> None:
-    pytester.makeini("[pytest]\n")
-    pytester.mkdir("policies").joinpath("shop.yaml").write_text(SHOP)
-    pytester.makepyfile("def test_sent(lab):\n    assert lab\n")
+    project(pytester, "def test_sent(lab):\n    assert lab\n")
     result = pytester.run(sys.executable, "-c", _WITHOUT_USER_NAMESPACES)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(

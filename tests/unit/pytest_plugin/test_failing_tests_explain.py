@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from projects import project, run
 
 DENIED_LINES = [

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from projects import project, run
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +50,7 @@ def test_nothing_of_tortie_is_loaded_until_a_fixture_is_asked_for(pytester: pyte
 def test_what_the_plugin_does_not_have_is_an_attribute_error() -> None:
     plugin = importlib.import_module("tortie.pytest_plugin")
     with pytest.raises(AttributeError, match="no attribute 'load_clutser'"):
-        plugin.load_clutser  # noqa: B018
+        plugin.load_clutser  # noqa: B018 - to look is to fail
 
 
 def test_a_fault_in_an_explanation_does_not_end_the_run(pytester: pytest.Pytester) -> None:

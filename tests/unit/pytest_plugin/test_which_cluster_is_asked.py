@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from projects import SHOP, project, run
 
 PASSING = 'def test_it(cluster):\n    assert cluster.allows("web", "db", "tcp/5432")\n'

@@ -1,11 +1,10 @@
-"""Projects with policies and tests of their own, for pytest to run inside of these tests."""
+"""Projects with policies and tests of their own, for pytest to run inside of the tests of ``tortie.pytest_plugin``."""
 
 from __future__ import annotations
 
 import pytest
 
-# Loaded here first, what the inner pytest loads is not thrown away after it.
-import tortie.pytest_plugin.clusters  # noqa: F401
+import tortie.pytest_plugin.clusters  # noqa: F401 - what was loaded before is not thrown away after the inner pytest
 
 SHOP = """\
 apiVersion: v1
