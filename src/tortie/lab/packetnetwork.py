@@ -105,7 +105,7 @@ def _await_carrier(links: Links, ifname: str) -> None:
     while not links.get(ifname).running:
         if time.monotonic() > deadline:
             raise LostFenceError(f"link {ifname} has no carrier")
-        time.sleep(0.001)
+        time.sleep(0.001)  # a poll with a bound: a link comes up within some of these
 
 
 # --- the fence -----------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, Pipe
-from types import TracebackType
 from typing import Any, Self
 
 from tortie.analysis.cluster import KnownCluster
@@ -65,9 +64,7 @@ class PacketProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _ask(self, question: object) -> Any:
@@ -75,7 +72,8 @@ class PacketProcess:
             self._connection.send(question)
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
-            status = self._process.wait()
+            self.close()
+            status = self._process.returncode
             raise LabError(f"the process that sends packets has ended with status {status}") from error
         if isinstance(answer, Exception):
             raise answer
@@ -84,9 +82,7 @@ class PacketProcess:
 
 def serve(connection: Connection) -> None:
     """Be asked until nobody asks any more. A failure is an answer; what nobody expected ends the process."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # from a terminal it is for the program, which then ends the connection
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which then ends the connection
     known, compilation = connection.recv()
     try:
         engine = KernelEngine(known, Cluster.of(known.values()), compilation)
