@@ -37,6 +37,11 @@ class Terminal:
         os.write(self._descriptor, b"\n")
 
 
+def address_of(terminal: Terminal) -> str:
+    """Of the page that the command says it serves."""
+    return terminal.read_until(r"Watch it at (http://127\.0\.0\.1:\d+/)")[1]
+
+
 @contextmanager
 def at_a_terminal(*arguments: str) -> Iterator[Terminal]:
     """Run ``tortie``; what still runs at the end of the block gets Ctrl-C."""

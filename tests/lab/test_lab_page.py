@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import PATIENCE_MS, browsing, contrasts
 from leftovers import eventually
-from terminals import Terminal, at_a_terminal
+from terminals import address_of, at_a_terminal
 
 from tortie.lab import client
 from tortie.lab.client import Lab
@@ -78,10 +78,6 @@ def watched(shared_name: str, tortie) -> Iterator[Watched]:
             found = Watched(lab, page)
             found.wait_for("shop/friend", "shop/names, UDP 53", "works")
             yield found
-
-
-def address_of(terminal: Terminal) -> str:
-    return terminal.read_until(r"Watch it at (http://127\.0\.0\.1:\d+/)")[1]
 
 
 @pytest.fixture

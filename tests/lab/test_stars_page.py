@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from browser import PATIENCE_MS, browsing, contrasts
-from terminals import Terminal, at_a_terminal
+from terminals import Terminal, address_of, at_a_terminal
 
 from tortie.lab import client
 
@@ -136,7 +136,7 @@ def walk(request: pytest.FixtureRequest, shared_name: str, tortie) -> Iterator[W
     ):
         requested: set[str] = set()
         page.on("request", lambda asked: requested.add(asked.url))
-        address = terminal.read_until(r"Watch it at (http://127\.0\.0\.1:\d+/)")[1]
+        address = address_of(terminal)
         page.goto(address)
         shown, unseen = [], ""
         for number in STEPS:

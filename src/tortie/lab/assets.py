@@ -1,4 +1,4 @@
-"""The files of the pages: the collector's, and any lab's. Nothing else is ever loaded by it: its policy forbids that to the browser."""
+"""The files of the pages, the collector's and any lab's. They load nothing else: their policy forbids that to the browser."""
 
 from __future__ import annotations
 

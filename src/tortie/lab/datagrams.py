@@ -10,7 +10,6 @@ back (ICMP) tells more than the arrival: the kernel of a workload whose program 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import select
 import socket
 import time
@@ -20,7 +19,6 @@ from typing import NamedTuple
 from tortie.lab.attempt import Attempt, Outcome, outcome_of, sockets
 from tortie.lab.namespaces import inside_network
 
-_UDP = 17
 _ETHER_TYPES = (0x0800, 0x86DD)
 _HEADERS_BYTES = 128
 """As much of a packet as is looked at: its IP header, with options, and the ports."""
@@ -83,7 +81,8 @@ class _Datagrams:
                 self._errors[number] = error
             else:
                 address, source_port, *_ = sender.getsockname()
-                self._expected[Seen(_packed(address), source_port, attempt.port.number)] = number
+                source = socket.inet_pton(sender.family, address)
+                self._expected[Seen(source, source_port, attempt.port.number)] = number
 
     def send(self) -> None:
         """Send those of which nothing is known yet."""
@@ -125,12 +124,11 @@ class _Datagrams:
 # --- what arrives --------------------------------------------------------------------------------------------------------------
 
 
-def _sniffers(network: int) -> Iterator[socket.socket]:
+def _sniffers(network: int) -> list[socket.socket]:
     """Packet sockets of both families in a network namespace; bound to one, they get what comes in alone (packet(7))."""
+    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
     with inside_network(network):
-        for ether_type in _ETHER_TYPES:
-            kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
-            yield socket.socket(socket.AF_PACKET, kind, socket.htons(ether_type))
+        return [socket.socket(socket.AF_PACKET, kind, socket.htons(ether_type)) for ether_type in _ETHER_TYPES]
 
 
 def _waiting(sniffer: socket.socket) -> Iterator[Seen]:
@@ -143,14 +141,10 @@ def _waiting(sniffer: socket.socket) -> Iterator[Seen]:
 
 def parse(packet: bytes) -> Seen | None:
     """What a datagram is known by, from its IP header on; None for another packet."""
-    if len(packet) >= 28 and packet[0] >> 4 == 4 and packet[9] == _UDP:
+    if len(packet) >= 28 and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_UDP:
         source, start = packet[12:16], (packet[0] & 0x0F) * 4
-    elif len(packet) >= 48 and packet[0] >> 4 == 6 and packet[6] == _UDP:
+    elif len(packet) >= 48 and packet[0] >> 4 == 6 and packet[6] == socket.IPPROTO_UDP:
         source, start = packet[8:24], 40
     else:
         return None
     return Seen(source, int.from_bytes(packet[start : start + 2]), int.from_bytes(packet[start + 2 : start + 4]))
-
-
-def _packed(address: str) -> bytes:
-    return ipaddress.ip_address(address).packed

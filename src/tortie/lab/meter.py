@@ -5,9 +5,9 @@ for each round,
 
     {"workloads": [{"name": "shop/web", "ipv4": "10.65.0.1", "ipv6": "fd00:65::1"}, ...], "timeout_s": 1.0}
 
-makes one attempt for each source, destination, port and family, those at TCP ports all at once (``handshakes``), and at the same time those at UDP
-ports (``datagrams``), and answers with one line: the ports that each workload listens at, and what came of each attempt, those of one
-source in the order of the workloads, their ports and families.
+makes one attempt for each source, destination, port and family, those at TCP ports all at once (``handshakes``), and at the same time
+those at UDP ports (``datagrams``), and answers with one line: the ports that each workload listens at, and what came of each attempt,
+those of one source in the order of the workloads, their ports and families.
 
     {"ports": {"shop/web": [["TCP", 80]]}, "outcomes": {"shop/friend": ["reachable", "dropped"]}}
 """

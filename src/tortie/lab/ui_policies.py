@@ -6,7 +6,8 @@ A function of what is stored, whoever stored it: the demo's own command, or some
      "policies": [{"kind": "NetworkPolicy", "namespace": "stars", "name": "allow-ui", "step": 3, "spec": "podSelector: ...",
                    "means": ["NetworkPolicy stars/knp.default.allow-ui"]}, ...]}
 
-``step`` is null where there is no demo, and that of a policy if no step applies it; ``means`` names the Calico policies that are enforced for it.
+``step`` is null where there is no demo, and that of a policy if no step applies it; ``means`` names the Calico policies that are
+enforced for it.
 """
 
 from __future__ import annotations

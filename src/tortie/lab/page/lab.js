@@ -11,7 +11,7 @@ const element = (id) => document.getElementById(id);
 
 let measured = { workloads: [], ports: [], rows: {} };
 const why = new Why(element("why"), element("policies"), {
-  find: ({ from, to, protocol, port }) => connectionAt(measured, from, to, protocol, port),
+  find: (question) => connectionAt(measured, question),
   select: (question) => matrix.select(question),
   drawn: () => matrix.selectedCell(),
 });

@@ -3,7 +3,7 @@
 // It fits its field: with many workloads cells become small, and names are told by the line below it instead.
 
 import { html } from "./dom.js";
-import { inWords, ITSELF, lettersAt } from "./outcomes.js";
+import { indexOf, inWords, ITSELF, lettersAt } from "./outcomes.js";
 
 const KINDS = { y: "works", n: "denied", r: "refused", x: "denied", "?": "unknown" };
 const MARKS = { y: "✓", n: "✕", r: "!", x: "✕", "?": "" };
@@ -53,10 +53,7 @@ export class Matrix {
     this.selectedCell()?.removeAttribute("aria-selected");
     if (!question) return;
     const row = this.measured.workloads.findIndex(({ name }) => name === question.from);
-    const column = this.measured.ports.findIndex(
-      ({ workload, protocol, port }) => workload === question.to && protocol === question.protocol && port === question.port,
-    );
-    this.cells[row]?.[column]?.setAttribute("aria-selected", "true");
+    this.cells[row]?.[indexOf(this.measured, question)]?.setAttribute("aria-selected", "true");
   }
 
   selectedCell() {
@@ -69,11 +66,13 @@ export class Matrix {
     const hostOf = new Map(workloads.map(({ name, host }) => [name, host]));
     const begins = (list, host) => list.map((each, index) => index > 0 && host(each) !== host(list[index - 1]));
     const [newRow, newColumn] = [begins(workloads, ({ host }) => host), begins(ports, ({ workload }) => hostOf.get(workload))];
-    const heads = ports.map(({ workload, protocol, port }, column) =>
-      html("th", { scope: "col", class: newColumn[column] && "begins" }, html("span", {}, `${workload}:${port}${protocol === "TCP" ? "" : `/${protocol}`}`)),
+    const heads = ports.map(({ workload, protocol, port }) =>
+      html("th", { scope: "col" }, html("span", {}, `${workload}:${port}${protocol === "TCP" ? "" : `/${protocol}`}`)),
     );
     this.cells = workloads.map((_, row) =>
-      ports.map((_port, column) => html("td", { role: "gridcell", tabindex: "-1", "data-row": row, "data-column": column, class: "cell" })),
+      newColumn.map((isNew, column) =>
+        html("td", { role: "gridcell", tabindex: "-1", "data-row": row, "data-column": column, "data-begins": isNew, class: "cell" }),
+      ),
     );
     const groups = runs(ports.map(({ workload }) => hostOf.get(workload)));
     this.table.replaceChildren(
@@ -92,7 +91,6 @@ export class Matrix {
         }),
       ),
     );
-    newColumn.forEach((isNew, column) => isNew && this.cells.forEach((cells) => cells[column].setAttribute("data-begins", "")));
     this.here = [0, 0];
     this.told = null;
     this.cells[0]?.[0]?.setAttribute("tabindex", "0");

@@ -7,10 +7,14 @@ export const ITSELF = "..";
 // The letters of a source at the port with this index.
 export const lettersAt = ({ rows }, source, index) => rows[source].slice(2 * index, 2 * index + 2);
 
+// The index of the port that a question is about; -1 if nobody listens there.
+export const indexOf = ({ ports }, { to, protocol, port }) =>
+  ports.findIndex((each) => each.workload === to && each.protocol === protocol && each.port === port);
+
 // Whether each family works, as an explanation is held against it; null if nothing is measured there.
-export function connectionAt(measured, from, to, protocol, port) {
-  const index = measured.ports.findIndex((each) => each.workload === to && each.protocol === protocol && each.port === port);
-  const [ipv4, ipv6] = index < 0 || !(from in measured.rows) ? "??" : lettersAt(measured, from, index);
+export function connectionAt(measured, question) {
+  const index = indexOf(measured, question);
+  const [ipv4, ipv6] = index < 0 || !(question.from in measured.rows) ? "??" : lettersAt(measured, question.from, index);
   if (ipv4 === "?" || ipv6 === "?") return null;
   return { ipv4: ipv4 === "y", ipv6: ipv6 === "y", words: { ipv4: WORDS[ipv4], ipv6: WORDS[ipv6] } };
 }
