@@ -38,6 +38,7 @@ from tortie.ruleset.values import (
     PortsMatch,
     ProtocolMatch,
     Range,
+    Reject,
     Rule,
     SetCreate,
     SetDeclaration,
@@ -173,6 +174,22 @@ def test_after_a_restart_only_what_differs_is_written():
 
     assert [o.what for batch in batches for o in batch.operations] == ["add"]
     assert in_kernel() == wanted(HOST, grown)
+
+
+@isolated
+def test_a_base_chain_that_goes_is_gone_with_the_switch():
+    """Where it stood the kernel takes no reject, which a chain that it led to now has."""
+    shared, postrouting = "go-shared", BaseChain(Hook.POSTROUTING, 0)
+    jump = Rule((), (Jump(shared),))
+    filters = ChainReplace("filter", (jump,), FORWARD)
+    before = flush(filters, ChainReplace("after-nat", (jump,), postrouting), create=[ChainReplace(shared, (DENY,))])
+    after = flush(filters, create=[ChainReplace(shared, (Rule((), (Reject(),)),))])
+    with NftDriver() as driver:
+        program(driver, before)
+    with NftDriver() as restarted:
+        batches = program(restarted, after)
+    assert [batch.step for batch in batches] == [Step.SWITCH]
+    assert in_kernel() == wanted(after)
 
 
 @isolated

@@ -7,7 +7,7 @@ version, is it made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from itertools import count
 from typing import NamedTuple
 
@@ -108,7 +108,7 @@ def _flush_elements(subject: Subject) -> Unit:
 
 
 def _switched(desired: Contents, actual: Contents) -> Iterator[RulesetDelta | Unit]:
-    """Changed and new base chains, changed map entries."""
+    """Changed and new base chains, changed map entries, and last the base chains that go: they judge packets as long as they stand."""
     for name, chain in desired.chains.items():
         known = actual.chains.get(name)
         if known is None and not chain.base:
@@ -123,6 +123,11 @@ def _switched(desired: Contents, actual: Contents) -> Iterator[RulesetDelta | Un
     for name, wanted in desired.maps.items():
         if known_map := actual.maps.get(name):
             yield from _map_change(name, wanted, known_map)
+    yield from map(ChainDelete, sorted(name for name in _unwanted(desired, actual) if actual.chains[name].base))
+
+
+def _unwanted(desired: Contents, actual: Contents) -> Set[str]:
+    return actual.chains.keys() - desired.chains.keys()
 
 
 def _map_change(name: str, wanted: MapContents, known: MapContents) -> Iterator[RulesetDelta | Unit]:
@@ -146,7 +151,7 @@ def _rules(chain: ChainContents) -> tuple[Rule, ...]:
 
 def _deleted(desired: Contents, actual: Contents, set_ids: count[int]) -> Iterator[Unit]:
     """What is not wanted: emptied first, so that nothing that goes is held by something else that goes."""
-    chains = sorted(actual.chains.keys() - desired.chains.keys())
+    chains = sorted(name for name in _unwanted(desired, actual) if not actual.chains[name].base)
     for name in chains:
         yield (Operation(messages.flush_chain(name), Subject(Kind.CHAIN, name), "flush"),)
     deltas: list[RulesetDelta] = [MapDelete(name) for name in sorted(actual.maps.keys() - desired.maps.keys())]
