@@ -325,8 +325,8 @@ ASSERTIONS = (
     ),
     Fault(
         "what a source may not send tries rules of the destination", "analysis/assertions/coverage.py",
-        "came = self._come(number, Direction.INGRESS, allowed.both(required, sent))",
-        "came = self._come(number, Direction.INGRESS, required)",
+        "left = required if asking.by_source else allowed.both(required, self._sent_to(number, asking))",
+        "left = required",
     ),
     Fault(
         "a Pass takes packets from the next tier", "analysis/assertions/deciding.py",
