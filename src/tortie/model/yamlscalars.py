@@ -100,7 +100,9 @@ def _float_text(value: float) -> str:
     single = _single(value)
     if not math.isfinite(single):
         return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[repr(single)]
-    precision, text = next((n, text) for n in range(9) if _single(float(text := f"{value:.{n}e}")) == single)
+    # Nine digits tell every single-precision number, but only those of the number itself: a value half-way between two
+    # may, in nine digits, be nearer to the other one.
+    precision, text = next((n, text) for n in range(9) if _single(float(text := f"{single:.{n}e}")) == single)
     exponent = int(text.partition("e")[2])
     return text if not -4 <= exponent < 6 else f"{float(text):.{max(precision - exponent, 0)}f}"
 

@@ -17,6 +17,7 @@ AS_TEXT = {
     "1e3": "1000", "1E3": "1000", ".5": "0.5", "1.50": "1.5", "5.": "5", "08": "8", "0.1e-2": "0.001", "1e6": "1e+06",
     "1e-5": "1e-05", "123456.7": "123456.7", "0.123456789": "0.12345679", "18446744073709551616": "1.8446744e+19",
     "0xFFFFFFFFFFFFFFFF": "18446744073709551615", "07777777777777777777777777": "7.777778e+24",
+    "822222222222222222222222222220": "8.2222226e+29",
     "~": "", "null": "", "": "",
 }  # fmt: skip
 AS_WRITTEN = [
@@ -89,6 +90,14 @@ def test_the_text_of_a_single_precision_number_reads_back_as_it(number: float) -
     read = resolve(scalar(as_text(number)))
     assert isinstance(read, (int, float))
     assert struct.unpack("f", struct.pack("f", read)) == (number,)
+
+
+@given(st.floats(width=32, min_value=2**-100, max_value=2**100), st.floats(min_value=0.49, max_value=0.51))
+def test_a_number_between_two_of_single_precision_gets_the_text_of_the_nearer(low: float, share: float) -> None:
+    high = struct.unpack("f", struct.pack("I", struct.unpack("I", struct.pack("f", low))[0] + 1))[0]
+    number = low + (high - low) * share
+    (nearer,) = struct.unpack("f", struct.pack("f", number))
+    assert as_text(number) == as_text(nearer)
 
 
 def test_whole_numbers_may_be_written_as_floats() -> None:
