@@ -6,7 +6,7 @@ NAMESPACE and NAME are the printer's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tortie.model import kinds
@@ -34,6 +34,12 @@ def _at(document: Document, path: tuple[str, ...]) -> Any:
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def _mappings(document: Document, *path: str) -> Iterator[dict[str, Any]]:
+    """The mappings in the list at *path*; what else a damaged value has there is passed over."""
+    value = _at(document, path)
+    return (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else iter(())
 
 
 def _field(*path: str, unset: str = "") -> Callable[[Document], str]:
@@ -64,9 +70,7 @@ def _items(*path: str, item: str) -> Callable[[Document], str]:
     """One field of every item of a list."""
 
     def text(document: Document) -> str:
-        value = _at(document, path)
-        entries = value if isinstance(value, list) else []
-        return ",".join(_text(entry[item]) for entry in entries if isinstance(entry, dict) and item in entry)
+        return ",".join(_text(entry[item]) for entry in _mappings(document, *path) if item in entry)
 
     return text
 
@@ -107,10 +111,11 @@ def _shortened(whole: Callable[[Document], str], length: int) -> Callable[[Docum
 
 
 def _pod_selector(document: Document) -> str:
-    selector = document.get("spec", {}).get("podSelector") or {}
-    parts = [_text(selector["matchLabels"])] if selector.get("matchLabels") else []
-    for requirement in selector.get("matchExpressions", ()):
-        values = f" ({','.join(requirement['values'])})" if requirement.get("values") else ""
+    selector = ("spec", "podSelector")
+    labels = _at(document, (*selector, "matchLabels"))
+    parts = [_text(labels)] if labels else []
+    for requirement in _mappings(document, *selector, "matchExpressions"):
+        values = f" ({_text(requirement['values'])})" if requirement.get("values") else ""
         parts.append(f"{requirement.get('key', '')} {requirement.get('operator', '')}{values}")
     return ",".join(parts) or "<all>"
 
@@ -120,18 +125,8 @@ def _peering_nodes(document: Document) -> str:
     return _field("spec", "node")(document) or _field("spec", "nodeSelector", unset="(global)")(document)
 
 
-def _slice_ports(document: Document) -> str:
-    ports = document.get("ports") or ()
-    return ",".join(_text(port.get("port", "")) for port in ports if isinstance(port, dict))
-
-
-def _slice_addresses(document: Document) -> str:
-    endpoints = document.get("endpoints") or ()
-    return ",".join(_text(entry.get("addresses", [])) for entry in endpoints if isinstance(entry, dict))
-
-
 def _service_ports(document: Document) -> str:
-    ports = document.get("spec", {}).get("ports", ())
+    ports = _mappings(document, "spec", "ports")
     return ",".join(f"{port.get('port', '')}/{port.get('protocol', 'TCP')}" for port in ports)
 
 
@@ -248,8 +243,8 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.SERVICE_ACCOUNT: (_LABELS._replace(wide=True),),
     kinds.ENDPOINT_SLICE: (
         Column("ADDRESSTYPE", _field("addressType")),
-        Column("PORTS", _slice_ports),
-        Column("ENDPOINTS", _slice_addresses),
+        Column("PORTS", _items("ports", item="port")),
+        Column("ENDPOINTS", _items("endpoints", item="addresses")),
     ),
     kinds.CLUSTER_NETWORK_POLICY: (
         Column("TIER", _field("spec", "tier")),

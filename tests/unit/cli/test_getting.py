@@ -95,8 +95,9 @@ def test_what_is_listed_in_many_pages_is_shown_whole(filled: Tortie, store: SQLi
     assert filled("get", "pods", "-n", "many", "-o", "name").stdout.split() == [f"pod/{name}" for name in names]
 
 
-def test_an_unreadable_value_does_not_hide_the_others(filled: Tortie, store: SQLiteStore) -> None:
-    store.apply("/tortie/kubernetes/pods/a/aaa", b"not JSON")
+@pytest.mark.parametrize("value", [b"not JSON", b'{"metadata": 5}', b'{"metadata": {"name": "aaa", "labels": 5}}'])
+def test_an_unreadable_value_does_not_hide_the_others(filled: Tortie, store: SQLiteStore, value: bytes) -> None:
+    store.apply("/tortie/kubernetes/pods/a/aaa", value)
     result = filled("get", "pods", "-n", "a", "-o", "name")
     assert result.stdout == "pod/web\n"
     assert result.stderr.startswith("Warning: Pod a/aaa cannot be read")
