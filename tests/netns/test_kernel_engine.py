@@ -129,6 +129,19 @@ def test_what_cannot_be_sent_is_refused_and_the_next_line_goes_on() -> None:
     assert answered["answers"] == [True]
 
 
+@pytest.mark.parametrize(("protocol", "ports"), [(47, (None, None)), ("TCP", (1024, 80))], ids=["no ports", "ports"])
+def test_a_packet_that_could_answer_another_begins_a_connection_all_the_same(protocol: int | str, ports: Any) -> None:
+    there, back = (
+        {"in": came, "out": goes, "src": src, "dst": dst, "protocol": protocol, "sport": sport, "dport": dport}
+        for came, goes, src, dst, (sport, dport) in (
+            (None, WEB, "192.0.2.1", "10.0.0.1", ports),
+            (WEB, None, "10.0.0.1", "192.0.2.1", ports[::-1]),
+        )
+    )
+    (answer,) = by_kernel([{"resources": RESOURCES, "host": "one", "packets": [there, back]}], "auto")
+    assert answer["answers"] == [True, False]
+
+
 @pytest.mark.parametrize("compilation", ["linear", "runs"])
 def test_random_packets_get_the_oracles_answers(compilation: str, record_property: Any) -> None:
     seed = int(os.environ.get("TORTIE_SEED", random.randrange(1 << 32)))

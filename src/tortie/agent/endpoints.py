@@ -3,7 +3,7 @@
 For each endpoint: a route to every address over its link, the link's settings (proxy ARP above all), and, once its policy is in
 the kernel and its link is up and routed, a file named like the link, for which whoever starts the workload waits.
 
-Of two endpoints that claim one link the lower id wins, as in Calico; the other waits until the winner goes.
+Of two endpoints that claim one link the lower rank wins, as in Calico; the other waits until the winner goes.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class EndpointPlane:
 
     def _winner(self, ifname: str) -> HostWorkloadEndpoint | None:
         claims = self._claims.get(ifname)
-        return self._endpoints[min(claims)] if claims else None
+        return self._endpoints[min(claims, key=lambda claim: claim.rank)] if claims else None
 
     def _apply(self) -> bool:
         """Settings before routes: a link that is routed to but does not answer for the gateway would lose packets."""

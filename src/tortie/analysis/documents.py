@@ -1,7 +1,7 @@
 """Documents of a cluster, as its API servers print them, to resources: decoded and checked, nothing filled in.
 
 Like a stored value a document may have fields that we do not know, for a cluster has let it pass; what its kind's declaration or the
-semantic rules refuse is refused here too. Kinds of other groups (a Deployment, a ConfigMap) are no matter of policy, and left aside;
+semantic rules refuse is refused here too, and so is what stops Calico's agents, for then there is no answer. Kinds of other groups (a Deployment, a ConfigMap) are no matter of policy, and left aside;
 a kind that we do not know of a group that has policies is refused, since leaving it aside could open something.
 """
 
@@ -120,9 +120,9 @@ def _resource(place: str, kind: Kind, document: Document) -> Resource:
         resource = from_document(document, kind.struct)
     except InvalidResourceError as error:
         raise UnreadableDocumentError(f"{where}: {_sentence(str(error))}") from error
-    broken = [violation for violation in violations(kind, resource, document) if not violation.at_door_only]
+    broken = [found for found in violations(kind, resource, document) if not found.at_door_only or found.stops_agents]
     if broken:
-        found = "; ".join(f"{path_text(path)}: {message}" for path, message, _ in broken)
+        found = "; ".join(f"{path_text(path)}: {message}" for path, message, *_ in broken)
         raise UnreadableDocumentError(f"{where}: {found}")
     return resource
 

@@ -1,7 +1,8 @@
 """Who answers whether packets get through: the oracle, or the rulesets that the hosts concerned would have.
 
-Both are asked the same: a flow end to end, or a packet at one host. A ruleset knows addresses only, so for it everybody has one
-(``placeholders``); what its hosts' interfaces are nobody has said, so they are what the oracle takes them for.
+Both are asked the same: a flow end to end, or a packet at one host. A ruleset knows addresses only, so in flows everybody has one
+(``placeholders``), while at one host an endpoint without an address is not there yet; what hosts' interfaces are nobody has said, so
+they are what the oracle takes them for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from tortie.analysis.cluster import KnownCluster
 from tortie.analysis.hostmodel import HostModel
-from tortie.analysis.placeholders import StandIns, stand_ins
+from tortie.analysis.placeholders import StandIns, no_stand_ins, stand_ins
 from tortie.analysis.ways import Hop, Ways, over_loopback
 from tortie.model.meta import HostName
 from tortie.net import Address
@@ -52,40 +53,50 @@ class RulesetEngine:
     """Packets walked through the rulesets of every host that they cross. ``become`` leads to another state as agents would."""
 
     def __init__(self, known: KnownCluster, cluster: Cluster, compilation: Compilation = Compilation.AUTO) -> None:
-        self._compilation = compilation
-        self._hosts: dict[str, HostModel] = {}
+        self._of_flows, self._of_packets = _Hosts(compilation), _Hosts(compilation)
         self.become(known, cluster)
 
     def become(self, known: KnownCluster, cluster: Cluster) -> None:
         """The cluster is now *known*, and *cluster* the oracle's view of it."""
-        self._stand_ins = stand_ins(known)
-        self._ways = Ways(cluster)
-        for host in self._hosts.values():
-            host.become(self._stand_ins.resources)
+        self._of_flows.become(stand_ins(known), cluster)
+        self._of_packets.become(no_stand_ins(known), cluster)
 
     def allow(self, flows: Sequence[Flow]) -> list[bool]:
-        return [self._is_delivered(flow) for flow in flows]
+        return [self._of_flows.deliver(flow) for flow in flows]
 
     def pass_host(self, node: str, packets: Sequence[HostPacket]) -> list[bool]:
-        return [self._cross(host_hop(node, packet), packet) for packet in packets]
+        return [self._of_packets.cross(host_hop(node, packet), packet) for packet in packets]
 
-    def _is_delivered(self, flow: Flow) -> bool:
-        packet = with_stand_ins(flow, self._stand_ins).packet
-        return all(self._cross(hop, packet) for hop in self._ways.hops(flow))
 
-    def _cross(self, hop: Hop, packet: Packet) -> bool:
+class _Hosts:
+    """Models of a cluster's hosts, each made when it is first asked."""
+
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
+        self._models: dict[str, HostModel] = {}
+
+    def become(self, addressed: StandIns, cluster: Cluster) -> None:
+        self._addressed, self._ways = addressed, Ways(cluster, addressed)
+        for model in self._models.values():
+            model.become(addressed.resources)
+
+    def deliver(self, flow: Flow) -> bool:
+        packet = with_stand_ins(flow, self._addressed).packet
+        return all(self.cross(hop, packet) for hop in self._ways.hops(flow))
+
+    def cross(self, hop: Hop, packet: Packet) -> bool:
         first = over_loopback(hop)[0]
-        is_spoofed = self._ways.is_spoofed(first, packet, self._stand_ins)
-        return self._host(first).cross(packet, *first.interfaces, is_spoofed=is_spoofed).is_accepted
+        is_spoofed = self._ways.is_spoofed(first, packet)
+        return self._model(first).cross(packet, *first.interfaces, is_spoofed=is_spoofed).is_accepted
 
-    def _host(self, hop: Hop) -> HostModel:
-        host = self._hosts.get(hop.node)
-        if host is None:
-            host = self._hosts[hop.node] = HostModel(HostName(hop.node), self._compilation)
-            host.become(self._stand_ins.resources)
+    def _model(self, hop: Hop) -> HostModel:
+        model = self._models.get(hop.node)
+        if model is None:
+            model = self._models[hop.node] = HostModel(HostName(hop.node), self._compilation)
+            model.become(self._addressed.resources)
         for ifname, addresses in self._ways.own_interfaces(hop).items():
-            host.know(ifname, addresses)
-        return host
+            model.know(ifname, addresses)
+        return model
 
 
 def host_hop(node: str, packet: HostPacket) -> Hop:

@@ -50,9 +50,14 @@ def stand_ins(cluster: KnownCluster) -> StandIns:
     }
     nodes = {node: _addresses(next(numbers)) for node, addresses in cluster.nodes.items() if not addresses}
     if not endpoints and not nodes:
-        return StandIns(resources=cluster.resources, endpoints={}, nodes={})
+        return no_stand_ins(cluster)
     resources = {key: _with_stand_ins(key, resource, endpoints) for key, resource in cluster.resources.items()}
     return StandIns(resources=resources, endpoints=endpoints, nodes=nodes)
+
+
+def no_stand_ins(cluster: KnownCluster) -> StandIns:
+    """*cluster* as it is: an endpoint without an address is not there yet."""
+    return StandIns(resources=cluster.resources, endpoints={}, nodes={})
 
 
 def _addresses(number: int) -> Mapping[Family, Address]:

@@ -33,13 +33,17 @@ class Hop(NamedTuple):
 
 
 class Ways:
-    """The ways through a cluster, as the oracle takes its hosts' interfaces to be."""
+    """The ways through a cluster, as the oracle takes its hosts' interfaces to be; who has no address has its stand-ins."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, addressed: StandIns) -> None:
         self._cluster = cluster
         self._endpoints = {(endpoint.namespace, endpoint.name): endpoint for endpoint in cluster.endpoints}
-        self._by_link = {(endpoint.node, endpoint.interface): endpoint for endpoint in reversed(cluster.endpoints)}
-        """Of two that claim one link the first."""
+        self._by_link = {
+            (endpoint.node, endpoint.interface): _routed(endpoint, addressed)
+            for endpoint in sorted(cluster.endpoints, key=lambda endpoint: endpoint.rank, reverse=True)
+            if endpoint.networks or (endpoint.namespace, endpoint.name) in addressed.endpoints
+        }
+        """Those that have the links; of several that claim one the lowest in rank."""
         self._views: dict[str, HostView] = {}
 
     def hops(self, flow: Flow) -> tuple[Hop, ...]:
@@ -58,20 +62,20 @@ class Ways:
             ifname: view.interfaces.addresses(ifname) for ifname in hop.interfaces if ifname and ifname not in workloads
         }
 
-    def is_spoofed(self, hop: Hop, packet: Packet, addressed: StandIns) -> bool:
-        """Whether *packet* comes over a workload's link although no route of the host leads back over it."""
-        endpoint = self._by_link.get((hop.node, hop.in_interface))
-        if endpoint is None:
+    def is_spoofed(self, hop: Hop, packet: Packet) -> bool:
+        """Whether *packet* comes over a workload's link, if only by its name, although no route of the host leads back over it."""
+        endpoint, settings = self._by_link.get((hop.node, hop.in_interface)), self._view(hop.node).settings
+        if endpoint is None and not settings.looks_like_workload(hop.in_interface):
             return False
-        return not may_come_from(packet, _routed(endpoint, addressed), self._view(hop.node).settings)
+        return not may_come_from(packet, endpoint, settings)
 
-    def routes(self, node: str, addressed: StandIns) -> dict[Address, str]:
+    def routes(self, node: str) -> dict[Address, str]:
         """Over which link the host reaches the addresses of each of its workloads."""
         return {
-            network.address: endpoint.interface
-            for endpoint in self._endpoints.values()
-            if endpoint.node == node
-            for network in _routed(endpoint, addressed).networks
+            network.address: ifname
+            for (host, ifname), endpoint in self._by_link.items()
+            if host == node
+            for network in endpoint.networks
         }
 
     def _view(self, node: str) -> HostView:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, NewType, TypeAlias
 
 import msgspec
 
+from tortie.model.endpoint import name_segments
 from tortie.model.policy import Action
 from tortie.net import MAC, Address, Family, Network, Protocol
 
@@ -133,6 +134,15 @@ class EndpointId(NamedTuple):
 
     namespace: str
     name: str
+
+    @property
+    def rank(self) -> tuple[str, str, str]:
+        """Of workload endpoints that claim one interface the lowest rank has it: orchestrator, workload, endpoint, by its name."""
+        segments = name_segments(self.name)
+        if len(segments) != 4:
+            return "", f"{self.namespace}/{self.name}", ""
+        _, orchestrator, workload, endpoint = segments
+        return orchestrator, f"{self.namespace}/{workload}", endpoint
 
 
 class PacketRate(NamedTuple):

@@ -43,7 +43,7 @@ def refuse_change(key: ResourceKey, stored: Entry | None, resource: Resource) ->
         old = decode(stored.value, key.kind.struct)
     except InvalidResourceError:
         return
-    found = [f"{path_text(path)}: {message}" for path, message, _ in change_violations(key.kind, old, resource)]
+    found = [f"{path_text(path)}: {message}" for path, message, *_ in change_violations(key.kind, old, resource)]
     if found:
         raise CommandError(f"{key}: {'; '.join(found)}")
 

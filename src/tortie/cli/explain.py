@@ -19,7 +19,7 @@ from tortie.cli.explain_answer import Answer
 from tortie.cli.explain_patch import patch_of_files, patch_of_store
 from tortie.cli.options import files_options
 from tortie.cli.settings import Settings, datastore_options
-from tortie.net import Protocol
+from tortie.net import FAMILY_OF_ICMP, Protocol
 
 _DENIED = 1
 
@@ -115,12 +115,20 @@ def _asked(question: Question, files: Sequence[str], *, recursive: bool, setting
     return _Asked(State.of(stored.cluster, Provenance.of_stored(stored.stored)), flows, None)
 
 
+def _number(text: str) -> int:
+    """What digits say; ``int`` alone would take more than digits, and only some thousands of them."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len("65535")):
+        raise ValueError(f"{text!r:.60} is not a number 0-65535")
+    return int(text)
+
+
 def _question(source: str, destination: str, port: str) -> Question:
     name, *numbers = port.split("/")
     try:
-        protocol, given = Protocol.parse(name), [int(number) for number in numbers]
-        if len(given) > (1 if protocol.has_ports else 2):
-            raise ValueError("too many parts")
+        protocol, given = Protocol.parse(name), [_number(number) for number in numbers]
+        most = 1 if protocol.has_ports else 2 if protocol in FAMILY_OF_ICMP else 0
+        if len(given) > most:
+            raise ValueError("too many parts" if most else f"{protocol} has no ports")
     except ValueError as error:
         raise click.UsageError(f"--port {port}: expected such as tcp/443, udp/53 or icmp/8: {error}") from error
     first, second = (*given, None, None)[:2]

@@ -15,6 +15,7 @@ from tortie.analysis.engines import Engine, OracleEngine, RulesetEngine
 from tortie.cli.decisions import decision_document
 from tortie.cli.jsonl import Answer, UnanswerableError, answer_lines, json_object
 from tortie.cli.questions import each, host_packet, question
+from tortie.model.topology import Node
 from tortie.ruleset.options import Compilation
 from tortie.verdict import Cluster, Flow
 
@@ -90,9 +91,13 @@ class Answering:
         documents, node = line.get("resources"), line.get("host")
         if not isinstance(documents, list):
             raise UnanswerableError('expected {"resources": [...], "queries": [...]}: resources is missing')
-        if node is not None and not isinstance(node, str):
+        if node is not None and not (isinstance(node, str) and node):
             raise UnanswerableError(f"host: expected the name of a node, got {node!r:.60}")
+        if node is None and "packets" in line and "queries" not in line:
+            raise UnanswerableError('packets: expected the name of a node beside them, "host"')
         known = cluster_of(documents, node or "")
+        if node is not None:
+            _require_node(known, node)
         cluster = Cluster.of(known.values())
         with self._open_engine(known, cluster) as engine:
             asked = _Asked(known, cluster, engine, self._explain)
@@ -111,6 +116,13 @@ class Answering:
 
                 with KernelEngine(known, cluster, self._compilation) as engine:
                     yield engine
+
+
+def _require_node(known: KnownCluster, node: str) -> None:
+    """UnanswerableError for a name that nothing has, though there are Nodes. Where there are none, any may be a host's."""
+    if node in known.nodes or not any(isinstance(resource, Node) for resource in known.values()):
+        return
+    raise UnanswerableError(f"host: there is no node {node!r}; known: {', '.join(sorted(known.nodes))}")
 
 
 class _Asked(NamedTuple):

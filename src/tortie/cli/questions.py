@@ -94,7 +94,7 @@ def host_packet(item: object) -> HostPacket:
 def _port(field: str, port: int | str | None) -> int | None:
     if port is None:
         return None
-    if isinstance(port, str) and not (port.isascii() and port.isdecimal()):
-        raise ValueError(f"{field}: {port!r} is not a port's number")
+    if isinstance(port, str) and not (port.isascii() and port.isdecimal() and len(port) <= len("65535")):
+        raise ValueError(f"{field}: {port!r:.60} is not a port's number; expected 0-65535")
     check_header(field, int(port), 65535)
     return int(port)

@@ -12,16 +12,16 @@ import itertools
 import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from tortie.analysis.cluster import KnownCluster
 from tortie.analysis.engines import host_hop, with_stand_ins
-from tortie.analysis.placeholders import stand_ins
+from tortie.analysis.placeholders import StandIns, no_stand_ins, stand_ins
 from tortie.analysis.ways import Ways, over_loopback
 from tortie.lab.namespaces import enter_own_network
 from tortie.lab.packethost import PacketHost, RuledHost
 from tortie.lab.packetnetwork import AT_ONCE, stay_on_one_cpu
-from tortie.lab.packetrounds import Crossing, Round, rounds
+from tortie.lab.packetrounds import Crossing, Round, rounds, volleys
 from tortie.model.meta import HostName
 from tortie.ruleset.options import Compilation
 from tortie.ruleset.values import Flush
@@ -36,14 +36,25 @@ class UnsendableError(ValueError):
     """A packet that no network could send so."""
 
 
+class _Reading(NamedTuple):
+    """The cluster as packets find it: who is addressed how, and the ways that leads to."""
+
+    addressed: StandIns
+    ways: Ways
+
+    @classmethod
+    def of(cls, cluster: Cluster, addressed: StandIns) -> Self:
+        return cls(addressed, Ways(cluster, addressed))
+
+
 class KernelEngine:
     """Sends the packets that are asked about. The first one moves the process into namespaces of its own, for good."""
 
     def __init__(self, known: KnownCluster, cluster: Cluster, compilation: Compilation = Compilation.AUTO) -> None:
         _enter_once()
         self._compilation = compilation
-        self._stand_ins = stand_ins(known)
-        self._ways = Ways(cluster)
+        self._of_flows = _Reading.of(cluster, stand_ins(known))
+        self._of_packets = _Reading.of(cluster, no_stand_ins(known))
         self._numbers = itertools.count(1)
         self._affinity = stay_on_one_cpu()
 
@@ -59,13 +70,13 @@ class KernelEngine:
         self.close()
 
     def allow(self, flows: Sequence[Flow]) -> list[bool]:
-        packets = [with_stand_ins(flow, self._stand_ins).packet for flow in flows]
+        packets = [with_stand_ins(flow, self._of_flows.addressed).packet for flow in flows]
         crossings = [
             Crossing(index, hop, packet)
             for index, (flow, packet) in enumerate(zip(flows, packets, strict=True))
-            for hop in self._ways.hops(flow)
+            for hop in self._of_flows.ways.hops(flow)
         ]
-        return self._answers(len(flows), crossings)
+        return self._answers(len(flows), crossings, self._of_flows)
 
     def pass_host(self, node: str, packets: Sequence[HostPacket]) -> list[bool]:
         crossings = [Crossing(index, host_hop(node, packet), packet) for index, packet in enumerate(packets)]
@@ -74,25 +85,25 @@ class KernelEngine:
                 raise UnsendableError(f"packets[{index}]: nothing but the host itself can send over {LOOPBACK}")
             if packet.source == packet.destination and "" not in hop.interfaces:
                 raise UnsendableError(f"packets[{index}]: nothing is forwarded to where it comes from")
-        return self._answers(len(packets), crossings)
+        return self._answers(len(packets), crossings, self._of_packets)
 
-    def _answers(self, count: int, crossings: Sequence[Crossing]) -> list[bool]:
+    def _answers(self, count: int, crossings: Sequence[Crossing], reading: _Reading) -> list[bool]:
         """Of each question whether all of its packets came out."""
         answers = [True] * count
         for node in dict.fromkeys(crossing.hop.node for crossing in crossings):
             here = [crossing for crossing in crossings if crossing.hop.node == node]
-            rules = self._rules(node, here)
-            for part in rounds(here, self._ways.routes(node, self._stand_ins)):
+            rules = self._rules(node, here, reading)
+            for part in rounds(here, reading.ways.routes(node)):
                 for crossing, passed in zip(part.crossings, self._send(part, rules), strict=True):
                     answers[crossing.question] &= passed
         return answers
 
-    def _rules(self, node: str, crossings: Iterable[Crossing]) -> Sequence[Flush]:
+    def _rules(self, node: str, crossings: Iterable[Crossing], reading: _Reading) -> Sequence[Flush]:
         host = RuledHost(HostName(node), self._compilation)
-        host.become(self._stand_ins.resources)
+        host.become(reading.addressed.resources)
         for crossing in crossings:
             for part in over_loopback(crossing.hop):
-                for ifname, addresses in self._ways.own_interfaces(part).items():
+                for ifname, addresses in reading.ways.own_interfaces(part).items():
                     host.know(ifname, addresses)
         return host.untold
 
@@ -104,11 +115,10 @@ class KernelEngine:
                 host.link(crossing.hop.in_interface)
             for address, ifname in part.places.items():
                 host.lead(address, ifname)
-            packets = [(crossing.packet, *crossing.hop.interfaces) for crossing in part.crossings]
             return [
                 passed
-                for at in range(0, len(packets), AT_ONCE)
-                for passed in host.passed(packets[at : at + AT_ONCE], self._numbers)
+                for volley in volleys(part.crossings, AT_ONCE)
+                for passed in host.passed(((c.packet, *c.hop.interfaces) for c in volley), self._numbers)
             ]
         finally:
             host.close()

@@ -98,7 +98,7 @@ class PacketHost:
     def passed(self, packets: Iterable[tuple[Packet, str, str]], numbers: Iterable[int]) -> list[bool]:
         """Send packets, each with its way in and out (empty: the host itself); of each, whether it came out.
 
-        Every packet is of a new connection. LostFenceError if that cannot be told.
+        Every packet is of a new connection, if none of them could be the answer to another. LostFenceError if that cannot be told.
         """
         sent = [(*packet, first_packet(packet[0], number)) for packet, number in zip(packets, numbers, strict=False)]
         self._conntrack.delete(*self._conntrack.flows())

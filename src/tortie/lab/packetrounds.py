@@ -1,17 +1,21 @@
-"""Which packets one network can take at once: those that agree where every address is.
+"""Which packets one network can take: those that agree where every address is; and which of them at once.
 
 Where a destination is, a route says; and a workload's source address is looked up as a destination, to see whether it is its own.
-So packets whose ways contradict each other need networks of their own.
+So packets whose ways contradict each other need networks of their own. Of those that share one, none may go while connection
+tracking knows a flow whose answer it could be: it would be taken for that, not for the beginning of a connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from tortie.analysis.ways import Hop
-from tortie.net import Address
+from tortie.net import Address, Protocol
 from tortie.verdict.packet import Packet
+
+_End: TypeAlias = tuple[Address, int | None]
+_Tuple: TypeAlias = tuple[Protocol, _End, _End]
 
 
 class Crossing(NamedTuple):
@@ -71,3 +75,24 @@ class Round:
         self._absent |= needs.absent
         self.crossings.append(crossing)
         return True
+
+
+def volleys(crossings: Iterable[Crossing], most: int) -> Iterator[Sequence[Crossing]]:
+    """*crossings* in their order, at most *most* together, and none with one that it could be the answer to."""
+    volley: list[Crossing] = []
+    answers: set[_Tuple] = set()
+    for crossing in crossings:
+        protocol, source, destination = _tuple(crossing.packet)
+        if len(volley) == most or (protocol, source, destination) in answers:
+            yield volley
+            volley, answers = [], set()
+        volley.append(crossing)
+        answers.add((protocol, destination, source))
+    if volley:
+        yield volley
+
+
+def _tuple(packet: Packet) -> _Tuple:
+    """What connection tracking knows a flow by, where it looks at no more than ports."""
+    source, destination = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
+    return packet.protocol, source, destination

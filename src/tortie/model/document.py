@@ -169,7 +169,7 @@ class _Reading:
         if walk.errors:
             return
         spec = from_document(document, PolicyTests)
-        found = [_problem(self._source, node, path, message) for path, message, _ in check_policy_tests(spec)]
+        found = [_problem(self._source, node, path, message) for path, message, *_ in check_policy_tests(spec)]
         self._errors.extend(found)
         if not found:
             self._tests.append(ReadTests(policy, spec, self._source, node))
@@ -232,7 +232,7 @@ class _Reading:
             return None
         key = ResourceKey(kind, metadata.get("namespace", ""), metadata["name"])
         item = ReadResource(key, resource, document, node.position, self._source, node)
-        found = [item.problem(path, message) for path, message, _ in violations(kind, resource, document)]
+        found = [item.problem(path, message) for path, message, *_ in violations(kind, resource, document)]
         self._errors.extend(found)
         if found:
             return None

@@ -117,6 +117,10 @@ class HostEndpoint(Resource, frozen=True, kw_only=True, tag="HostEndpoint"):
     """Which interface of which host it is."""
 
 
+_DOUBLED = "\0"
+"""Stands for a doubled ``-`` while a name is taken apart: no name has it."""
+
+
 class EndpointNameError(ValueError):
     """An identifier that no endpoint's name can be made of; ``identifier`` is the parameter of ``endpoint_name``."""
 
@@ -136,3 +140,8 @@ def endpoint_name(node: str, orchestrator: str, workload: str, endpoint: str) ->
         if not segment or segment[0] == "-" or segment[-1] == "-":
             raise EndpointNameError(identifier, segment)
     return "-".join(segment.replace("-", "--") for segment in segments.values())
+
+
+def name_segments(name: str) -> tuple[str, ...]:
+    """What ``endpoint_name`` has joined: node, orchestrator, workload, endpoint. More or fewer of a name that it has not made."""
+    return tuple(segment.replace(_DOUBLED, "-") for segment in name.replace("--", _DOUBLED).split("-"))

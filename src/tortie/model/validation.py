@@ -148,7 +148,7 @@ def stored_resource(key: ResourceKey, value: bytes) -> Resource:
     _refuse_other_name(key, resource.metadata)
     found = [violation for violation in _of_resource(key.kind, resource) if not violation.at_door_only]
     if found:
-        raise InvalidResourceError("; ".join(f"{path_text(path)}: {message}" for path, message, _ in found))
+        raise InvalidResourceError("; ".join(f"{path_text(path)}: {message}" for path, message, *_ in found))
     return resource
 
 

@@ -46,8 +46,10 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``10.0.0.1`` or ``fd00::1``; ValueError says what was expected."""
+        """Read ``10.0.0.1`` or ``fd00::1``; ValueError says what was expected. A zone (RFC 4007 §11) is not part of an address."""
         try:
+            if "%" in text:
+                raise ValueError
             return cls(ipaddress.ip_address(text).packed)
         except ValueError:
             raise ValueError(f"{text!r} is not an IP address such as 10.0.0.1 or fd00::1") from None

@@ -26,7 +26,7 @@ class Port:
     def __init__(self, first: int = 0, last: int | None = None, *, name: str = "") -> None:
         last = first if last is None else last
         if not 0 <= first <= last <= 65535:
-            raise ValueError(f"{first}:{last} is not {_EXPECTED}")
+            raise ValueError(f"{first if first == last else f'{first}:{last}'} is not {_EXPECTED}")
         self.first, self.last, self.name = first, last, name
 
     @classmethod
@@ -35,9 +35,9 @@ class Port:
         if isinstance(text, int):
             return cls(text)
         if _NUMBER.fullmatch(text):
-            return cls(int(text))
+            return cls(_number(text))
         if found := _RANGE.fullmatch(text):
-            return cls(int(found[1]), int(found[2]))
+            return cls(_number(found[1]), _number(found[2]))
         if _NAME.fullmatch(text):
             return cls(name=text)
         raise ValueError(f"{text!r} is not {_EXPECTED}")
@@ -73,3 +73,11 @@ class Port:
 
     def __repr__(self) -> str:
         return f"Port({str(self)!r})"
+
+
+def _number(digits: str) -> int:
+    """What *digits* say; ValueError for more than a port has, of which ``int`` would take only some thousands."""
+    significant = digits.lstrip("0")
+    if len(significant) > len("65535"):
+        raise ValueError(f"{digits:.40} is not {_EXPECTED}")
+    return int(significant or "0")

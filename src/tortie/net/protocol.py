@@ -29,10 +29,10 @@ class Protocol:
         """Read ``TCP``, ``tcp``, ``6`` or ``"6"``; ValueError says what was expected."""
         if isinstance(text, int):
             return cls(text)
-        if text.isascii() and text.isdigit():
-            return cls(int(text))
+        if text.isascii() and text.isdigit() and len(text.lstrip("0")) <= len("255"):
+            return cls(int(text.lstrip("0") or "0"))
         if text.lower() not in _NUMBERS:
-            raise ValueError(f"{text!r} is not a protocol: one of {', '.join(_NAMES.values())}, or a number 1-255")
+            raise ValueError(f"{text!r:.60} is not a protocol: one of {', '.join(_NAMES.values())}, or a number 1-255")
         return cls(_NUMBERS[text.lower()])
 
     @property

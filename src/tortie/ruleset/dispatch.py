@@ -1,7 +1,7 @@
 """Which endpoint stands behind each interface.
 
 Two workload endpoints may claim one interface for a while (a workload that is made anew before its old endpoint is gone); the
-lower id has it, and the other one when that is gone. Host endpoints are matched to interfaces by ``hostinterfaces``.
+lower rank has it, and the other one when that is gone. Host endpoints are matched to interfaces by ``hostinterfaces``.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Dispatcher:
 
     def _owner(self, ifname: str) -> HostWorkloadEndpoint | None:
         claims = self._claims.of(ifname)
-        return self._endpoints[min(claims)] if claims else None
+        return self._endpoints[min(claims, key=lambda claim: claim.rank)] if claims else None
 
 
 class HostDispatcher:

@@ -65,7 +65,7 @@ class _Host(NamedTuple):
 
     def workload(self, ifname: str) -> HostWorkloadEndpoint | None:
         claims = [i for i, endpoint in self.state.workload_endpoints.items() if endpoint.ifname == ifname]
-        return self.state.workload_endpoints[min(claims)] if claims else None
+        return self.state.workload_endpoints[min(claims, key=lambda claim: claim.rank)] if claims else None
 
     def host_endpoint(self, ifname: str, *, wildcard: bool = True) -> HostHostEndpoint | None:
         """The interface's own, or else the one for all interfaces."""

@@ -176,7 +176,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     def _link(self, host: HostView, end: End, other: End) -> Link | None:
         """By which link *host* is connected with *end*; None: it is the host itself."""
         if self._node(end) == host.node:
-            return self._find(end) if isinstance(end, EndpointRef) else None
+            return host.holder(self._find(end)) if isinstance(end, EndpointRef) else None
         if isinstance(other, HostRef) and other.node == host.node:
             return self.uplink(other)
         family = (other if isinstance(other, Address) else other.address).family

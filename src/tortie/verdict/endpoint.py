@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tortie.model.endpoint import EndpointPort, HostEndpoint, WorkloadEndpoint, WorkloadEndpointPort
+from tortie.model.endpoint import (
+    EndpointPort,
+    HostEndpoint,
+    WorkloadEndpoint,
+    WorkloadEndpointPort,
+    WorkloadEndpointSpec,
+)
 from tortie.model.policy import Profile
 from tortie.model.sets import GlobalNetworkSet, NetworkSet, networks
 from tortie.net import Address, Family, Network, Protocol
@@ -35,11 +41,10 @@ class Endpoint(Peer, frozen=True, kw_only=True):
 
     namespace: str
     name: str
-    orchestrator: str
     workload: str
     """The pod's or other workload's name: ``namespace/workload`` is how people call it."""
-    ifname: str
-    """The interface's name inside the workload."""
+    rank: tuple[str, str, str]
+    """Orchestrator, workload and interface in it: of two that claim one link the lower rank has it."""
     profiles: tuple[str, ...]
     node: str
     interface: str
@@ -59,11 +64,6 @@ class Endpoint(Peer, frozen=True, kw_only=True):
             if address.family is family:
                 return EndpointRef(self.namespace, self.name, address)
         raise LookupError(f"{self.namespace}/{self.workload} has no IPv{family} address")
-
-    @property
-    def rank(self) -> tuple[str, str, str]:
-        """Of two that claim one interface the lower rank has it."""
-        return self.orchestrator, f"{self.namespace}/{self.workload}", self.ifname
 
 
 class HostInterface(Peer, frozen=True, kw_only=True):
@@ -99,9 +99,8 @@ def workload_endpoint(resource: WorkloadEndpoint, profiles: Mapping[str, Profile
     return Endpoint(
         namespace=metadata.namespace,
         name=metadata.name,
-        orchestrator=spec.orchestrator,
         workload=spec.pod or spec.workload or spec.container_id,
-        ifname=spec.endpoint,
+        rank=(spec.orchestrator, f"{metadata.namespace}/{_identity(spec)}", spec.endpoint),
         labels=_inherited(spec.profiles, profiles) | own | {key: value for key, value in identity.items() if value},
         networks=tuple(network.address.network() for network in spec.ip_networks),
         ports=spec.ports,
@@ -110,6 +109,12 @@ def workload_endpoint(resource: WorkloadEndpoint, profiles: Mapping[str, Profile
         interface=spec.interface_name,
         spoofable=tuple(Network.parse(text, strict=False) for text in spec.allow_spoofed_source_prefixes),
     )
+
+
+def _identity(spec: WorkloadEndpointSpec) -> str:
+    """What the orchestrator knows the workload by."""
+    of_orchestrator = {"k8s": spec.pod, "cni": spec.container_id}.get(spec.orchestrator, spec.workload)
+    return of_orchestrator or spec.pod or spec.workload or spec.container_id
 
 
 def host_endpoint(resource: HostEndpoint, profiles: Mapping[str, Profile]) -> HostInterface:

@@ -79,6 +79,11 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     def _link(self, ifname: str) -> Link:
         return next((workload for workload in self.workloads if workload.interface == ifname), ifname)
 
+    def holder(self, endpoint: Endpoint) -> Endpoint:
+        """Whose link *endpoint*'s is: its own, unless one of a lower rank claims it as well."""
+        claims = (each for each in (*self.workloads, endpoint) if each.interface == endpoint.interface)
+        return min(claims, key=lambda each: each.rank)
+
     def is_workload(self, link: Link) -> bool:
         """Whether the link is a workload's, if only by its name."""
         return isinstance(link, Endpoint) or self.settings.looks_like_workload(link)

@@ -107,7 +107,7 @@ def test_a_cluster_that_nobody_asks_about_any_more_is_forgotten() -> None:
     engine = RulesetEngine(known, Cluster.of(known.values()))
     question = Question(source="shop/new", destination="shop/db", protocol=TCP, destination_port=80)
     engine.allow([Directory(known).flow(question)])
-    ways = weakref.ref(engine._ways)
+    ways = weakref.ref(engine._of_flows._ways)
     del engine
     gc.collect()
     assert ways() is None

@@ -2,6 +2,8 @@
 
 import pytest
 from calc_resources import Host, endpoint, policy, profile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tortie.calc import HostState, ImpossibleDeltaError, apply
 from tortie.calc.hoststate import (
@@ -25,6 +27,7 @@ from tortie.calc.hoststate import (
     WorkloadEndpointRemove,
     WorkloadEndpointUpdate,
 )
+from tortie.model.endpoint import endpoint_name
 from tortie.net import Network
 
 NET = Network.parse("10.0.0.1/32")
@@ -81,3 +84,19 @@ def test_a_state_is_never_changed():
     )
     assert str(STATE) == text
     assert changed.workload_endpoints == {}
+
+
+# --- ids -----------------------------------------------------------------------------------------------------------------------
+
+SEGMENTS = st.from_regex(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", fullmatch=True)
+
+
+@given(SEGMENTS, SEGMENTS, SEGMENTS, SEGMENTS)
+def test_an_endpoints_rank_is_what_its_name_was_made_of(node, orchestrator, workload, interface):
+    found = EndpointId("ns", endpoint_name(node, orchestrator, workload, interface))
+    assert found.rank == (orchestrator, f"ns/{workload}", interface)
+
+
+def test_an_endpoint_with_a_name_of_another_form_has_a_rank_all_the_same():
+    ids = [EndpointId("ns", name) for name in ("b", "a-b", "one-k8s-web-eth0", "a")]
+    assert [found.name for found in sorted(ids, key=lambda i: i.rank)] == ["a", "a-b", "b", "one-k8s-web-eth0"]

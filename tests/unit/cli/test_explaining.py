@@ -275,3 +275,25 @@ def test_a_cluster_that_cannot_be_read_is_no_denial(tortie: Tortie, tmp_path: Pa
     assert "apiVersion is missing" in tortie(*arguments, "-f", str(tmp_path / "bad.yaml"), status=2).stderr
     assert "nowhere" in tortie(*arguments, "-f", str(tmp_path / "nowhere"), status=2).stderr
     assert tortie(*arguments, status=2).stderr  # there is no datastore yet
+
+
+@pytest.mark.parametrize(
+    ("port", "told"),
+    [
+        ("47/1", "47 has no ports"),
+        ("tcp/http", "'http' is not a number 0-65535"),
+        ("tcp/8_0", "'8_0' is not a number 0-65535"),
+        ("tcp/+80", "'+80' is not a number 0-65535"),
+        ("tcp/" + "9" * 5000, "999 is not a number 0-65535"),
+        ("tcp/80/1", "too many parts"),
+        ("icmp/8/0/1", "too many parts"),
+    ],
+    ids=["no ports", "name", "underscore", "sign", "digits", "after a port", "after a code"],
+)
+def test_a_port_that_means_nothing_is_refused_with_what_was_expected(
+    tortie: Tortie, files: str, port: str, told: str
+) -> None:
+    question = ["explain", "--from", "shop/web", "--to", "shop/db", "--port", port, "-f", files]
+    printed = tortie(*question, status=2).stderr
+    assert "expected such as tcp/443" in printed
+    assert told in printed

@@ -54,7 +54,11 @@ POLICY = {
 }  # fmt: skip
 
 
-def ask(src: str, dst: str, port: int | None = None, protocol: str | int = "TCP", **more: Any) -> Line:
+STOPPED = calico("GlobalNetworkPolicy", "icmp", ingress=[{"action": "Allow", "protocol": 1, "icmp": {"type": 8}}])
+"""What stops Calico's agents, so that there is no answer to agree with."""
+
+
+def ask(src: str, dst: str, port: int | str | None = None, protocol: str | int = "TCP", **more: Any) -> Line:
     return {"src": src, "dst": dst, "protocol": protocol, "port": port, **more}
 
 
@@ -112,6 +116,14 @@ def test_a_line_that_cannot_be_answered_does_not_stop_the_next(tortie: Tortie, o
         ({"resources": []}, 'queries: expected a list beside "resources"'),
         ({"resources": [], "host": "one"}, 'packets: expected a list beside "resources"'),
         ({"resources": [], "host": 7, "packets": []}, "host: expected the name of a node, got 7"),
+        ({"resources": [], "host": "", "packets": []}, "host: expected the name of a node, got ''"),
+        ({"resources": NODES, "host": "tow", "packets": []}, "host: there is no node 'tow'; known: one, two"),
+        ({"resources": [], "packets": []}, 'packets: expected the name of a node beside them, "host"'),
+        ({"resources": PODS, "queries": [ask("shop/web", "shop/db", "9" * 5000)]}, "queries[0]: port: '9999"),
+        ({"resources": PODS, "queries": [ask("shop/web", "shop/db", 1, "9" * 5000)]}, "queries[0]: '9999"),
+        ({"resources": PODS, "queries": [ask("shop/web", "fe80::1%eth0", 1)]}, "queries[0]: 'fe80::1%eth0' is no end"),
+        ({"resources": [STOPPED], "queries": []}, "resources[0]: GlobalNetworkPolicy icmp: spec.ingress[0]: ICMP fields beside a protocol's number need ipVersion"),
+        ({"resources": [calico("FelixConfiguration", "default", failsafeInboundHostPorts=[{"protocol": "SCTP", "port": 1}])], "queries": []}, "resources[0]: FelixConfiguration default: spec.failsafeInboundHostPorts[0].protocol: failsafe ports are of TCP and UDP only"),
         ({"resources": PODS, "queries": [ask("shop/web", "shop/db", 1), ask("shop/web", "shop/no", 1)]}, "queries[1]: there is no pod or other workload 'shop/no'"),
         ({"resources": PODS, "queries": [ask("shop/web", "shop/db")]}, "queries[0]: TCP needs a port"),
         ({"resources": PODS, "queries": [ask("shop/web", "shop/db", 1, "QUIC")]}, "queries[0]: 'QUIC' is not a protocol"),
@@ -126,6 +138,13 @@ def test_what_is_wrong_is_told(tortie: Tortie, line: Line, error: str) -> None:
     (answer,) = answers(tortie, line)
     assert answer["answers"] is None
     assert answer["error"].startswith(error)
+    assert "int_max_str_digits" not in answer["error"]
+
+
+def test_a_host_of_which_no_node_tells_may_be_any(tortie: Tortie) -> None:
+    packet = {"in": "eth0", "src": "1.1.1.1", "dst": "1.1.1.2", "protocol": "UDP", "dport": 1}
+    (answer,) = answers(tortie, {"resources": PODS, "host": "three", "packets": [packet]})
+    assert answer == {"answers": [True], "error": None}
 
 
 def test_what_depends_on_an_address_says_so(tortie: Tortie) -> None:

@@ -48,6 +48,7 @@ SERVICE = {"name": "s", "namespace": "n"}
         pytest.param({"notICMP": {"type": 8}}, [], id="notICMP without protocol"),
         pytest.param({"protocol": 1, "ipVersion": 4, "icmp": {"type": 8}}, [], id="ICMP by number"),
         pytest.param({"protocol": 1, "icmp": {"type": 8}}, ["ingress[0]"], id="ICMP by number without ipVersion"),
+        pytest.param({"protocol": "1", "icmp": {"type": 8}}, ["ingress[0]"], id="ICMP by number as text without ipVersion"),
         pytest.param({"protocol": "ICMP", "ipVersion": 6}, ["protocol"], id="ICMP in IPv6"),
         pytest.param({"notProtocol": "ICMPv6", "ipVersion": 4}, ["notProtocol"], id="ICMPv6 in IPv4"),
         pytest.param({"destination": {"ports": [80]}}, ["destination.ports"], id="ports without protocol"),

@@ -39,7 +39,7 @@ def test_a_pickled_value_is_itself_in_a_process_that_hashes_otherwise(value):
     assert (done.stdout, done.stderr) == (b"1\n", b"")
 
 
-@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.256", "fd00::g", "10.0.0.1/32", "host"])
+@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.256", "fd00::g", "10.0.0.1/32", "host", "fe80::1%eth0"])
 def test_what_is_no_address_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match=r"is not an IP address such as 10\.0\.0\.1 or fd00::1"):
         Address.parse(text)

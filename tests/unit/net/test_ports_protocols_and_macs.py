@@ -11,6 +11,7 @@ from tortie.net import MAC, SCTP, TCP, UDP, UDPLITE, Port, Protocol
         (80, Port(80), 80),
         ("80", Port(80), 80),
         ("080", Port(80), 80),
+        ("0" * 5000 + "80", Port(80), 80),
         ("8000:8080", Port(8000, 8080), "8000:8080"),
         ("22:22", Port(22), 22),
         ("http", Port(name="http"), "http"),
@@ -24,7 +25,9 @@ def test_a_port_is_a_number_a_range_or_a_name(written, port, builtin):
     assert Port.parse(port.to_builtin()) == port
 
 
-@pytest.mark.parametrize("written", [65536, -1, "2:1", "1:65536", "", "a b", "http!", "x" * 129, "1:2:3"])
+@pytest.mark.parametrize(
+    "written", [65536, -1, "2:1", "1:65536", "", "a b", "http!", "x" * 129, "1:2:3", "9" * 5000, "1:" + "9" * 5000]
+)
 def test_what_is_no_port_is_refused(written):
     with pytest.raises(ValueError, match="a port number 0-65535, a range such as 8000:8080, or a port's name"):
         Port.parse(written)
@@ -54,7 +57,7 @@ def test_a_protocol_is_one_number_however_it_is_written(written, protocol, text,
     assert protocol.to_builtin() == builtin
 
 
-@pytest.mark.parametrize("written", ["tcpp", "", "-1", 256, "256"])
+@pytest.mark.parametrize("written", ["tcpp", "", "-1", 256, "256", "9" * 5000])
 def test_what_is_no_protocol_is_refused(written):
     with pytest.raises(ValueError, match="is not a protocol: one of ICMP, TCP"):
         Protocol.parse(written)

@@ -115,7 +115,7 @@ def _check_ports(spec: FelixConfigurationSpec) -> Iterator[Violation]:
 def _check_failsafe(failsafe: ProtoPort) -> Iterator[Violation]:
     if failsafe.protocol.upper() == "SCTP":
         # Calico's agent stops with it; where it is stored already, the other failsafes must not go with it.
-        yield Violation(("protocol",), "failsafe ports are of TCP and UDP only", at_door_only=True)
+        yield Violation(("protocol",), "failsafe ports are of TCP and UDP only", at_door_only=True, stops_agents=True)
     elif failsafe.protocol.upper() not in ("", "TCP", "UDP"):
         yield from one_of(("protocol",), failsafe.protocol, ("TCP", "UDP"))
     if failsafe.net:

@@ -100,7 +100,7 @@ def check_icmp_by_number(document: Document) -> Iterator[Violation]:
     spec = document.get("spec", {})
     for field in ("ingress", "egress"):
         for index, rule in enumerate(spec.get(field, ())):
-            numeric = any(isinstance(rule.get(name), int) for name in ("protocol", "notProtocol"))
+            numeric = any(str(rule.get(name, "")).isdecimal() for name in ("protocol", "notProtocol"))
             if numeric and ("icmp" in rule or "notICMP" in rule) and "ipVersion" not in rule:
                 message = "ICMP fields beside a protocol's number need ipVersion; or write ICMP or ICMPv6"
-                yield Violation(("spec", field, index), message, at_door_only=True)
+                yield Violation(("spec", field, index), message, at_door_only=True, stops_agents=True)

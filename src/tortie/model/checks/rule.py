@@ -40,7 +40,7 @@ def check_rule(rule: Rule) -> Iterator[Violation]:
     if rule.http is not None:
         yield from under(("http",), _check_http(rule, rule.http))
     if rule.metadata is not None:
-        for path, message, _ in under(("metadata", "annotations"), check_annotations(rule.metadata.annotations)):
+        for path, message, *_ in under(("metadata", "annotations"), check_annotations(rule.metadata.annotations)):
             yield Violation(path, message, at_door_only=True)  # notes do not decide about packets
 
 

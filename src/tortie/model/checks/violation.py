@@ -17,6 +17,8 @@ class Violation(NamedTuple):
     """The offending text, and what was expected."""
     at_door_only: bool = False
     """A limit, not a contradiction: refused when people write it, enforced where it is stored already."""
+    stops_agents: bool = False
+    """Calico's agents stop with it. Ours do not; but whoever asks what a cluster does should hear of it."""
 
 
 Check: TypeAlias = Callable[[Any], Iterable[Violation]]
