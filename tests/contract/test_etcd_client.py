@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import threading
@@ -18,11 +19,14 @@ from tortie.datastore.connection import TLS
 from tortie.datastore.etcd import EtcdStore, NoSpaceError
 from tortie.datastore.etcd import store as etcd_store
 from tortie.datastore.etcd.codec import MAX_OPERATIONS, MAX_REQUEST_BYTES
+from tortie.datastore.etcd.faults import RevisionCompactedError
+from tortie.datastore.etcd.listing import Listing
 from tortie.datastore.store import (
     Absent,
     AmbiguousWriteError,
     AtRevision,
     Changes,
+    CompactedError,
     Delete,
     Entry,
     Page,
@@ -361,6 +365,38 @@ def test_a_long_listing_survives_lost_connections(
         pages = run(walk(through, proxy))
     assert len(pages) >= 100 / 7
     assert entries_in(pages) == store.list("/many/", at_revision=revision).entries
+
+
+def test_a_listing_of_what_is_compacted_does_not_hold_up_others_while_etcd_is_silent(
+    cluster: EtcdCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """etcd says that the revision is compacted, then nothing more: the oldest one is asked for without the event loop waiting."""
+    with Proxy(cluster.endpoints[0]) as proxy, EtcdStore.open([proxy.endpoint]) as store:
+        store.apply("/a", b"1")
+        oldest = store.apply("/a", b"2").revision
+        store.compact(oldest)
+        run(_listing_into_silence(store, oldest, proxy, monkeypatch))
+
+
+async def _listing_into_silence(store: EtcdStore, oldest: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, silence, original = asyncio.Event(), contextlib.ExitStack(), Listing.next
+
+    async def told_and_cut_off(listing: Listing) -> object:
+        try:
+            return await original(listing)
+        except RevisionCompactedError:
+            silence.enter_context(proxy.losing_replies())
+            told.set()
+            raise
+
+    monkeypatch.setattr(Listing, "next", told_and_cut_off)
+    listing = asyncio.create_task(anext(store.pages("/", at_revision=oldest - 1)))
+    with silence:
+        await told.wait()
+        assert not listing.done(), "the event loop stood still until the store had given up"
+    with pytest.raises(CompactedError) as caught:
+        await listing
+    assert caught.value.oldest == oldest
 
 
 def test_a_revision_that_etcd_sends_in_pieces_arrives_whole(store: EtcdStore) -> None:

@@ -14,7 +14,7 @@ from backends import EtcdBackend
 
 from tortie.datastore.sqlite import SQLiteStore
 from tortie.datastore.store import Put, Store
-from tortie.datastore.transfer import CLUSTER_KEY, MARKER, export_lines, import_site, read_site
+from tortie.datastore.transfer import CLUSTER_KEY, MARKER, TransferError, export_lines, import_site, read_site
 from tortie.testing.etcd import EtcdCluster
 
 OBJECTS = 10_000
@@ -52,6 +52,15 @@ def test_a_site_of_ten_thousand_objects_moves_to_etcd_and_back(etcd: EtcdCluster
         import_site(target, read_site(export_lines(middle)))
         assert content(target) == content(source)
         assert len(content(target)) == OBJECTS
+
+
+def test_a_key_that_only_etcd_can_hold_is_named_before_anything_is_exported(etcd: EtcdCluster) -> None:
+    with EtcdBackend(etcd).open() as store:
+        store.apply("/calico/a", b"\xff\0 values may be any bytes")
+        assert content(store) == {item.key: item.value for item in read_site(export_lines(store)).items}
+        subprocess.run([*etcd.ctl_command("put"), "--", b"/calico/b\xff", b"x"], check=True, capture_output=True)
+        with pytest.raises(TransferError, match=r"the key '/calico/b\\xff' is nothing"):
+            next(export_lines(store))
 
 
 _IMPORT = """

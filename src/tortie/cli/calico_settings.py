@@ -100,7 +100,10 @@ def said_by_environment(environment: Mapping[str, str]) -> Said:
     try:
         return choose(from_document({name: value for name, value in found.items() if value}, CalicoSpec))
     except InvalidResourceError as error:
-        raise CommandError(f"{_variable(environment, 'datastoreType')}: {error}") from error
+        variable = _variable(environment, "datastoreType")
+        raise CommandError(
+            f"{variable}: {_value(environment, 'DATASTORE_TYPE')!r} is not one of etcdv3, kubernetes"
+        ) from error
     except CalicoSettingError as error:
         raise CommandError(f"{_variable(environment, error.field)}: {error}") from error
 

@@ -261,16 +261,19 @@ def export(settings: Settings, file: Path | None, datastore: str | None, lab: st
     """Write all that the datastore holds, as it is at one moment, for `tortie datastore import`.
 
     One line of JSON for each key and value under /calico/ and /tortie/, byte for byte. Keys that end with a living process (host
-    status with a lease) are left out: their owners write them again.
+    status with a lease) are left out: their owners write them again. A key that is not UTF-8 text, which etcd may hold, is refused.
 
     \b
     Example:
       tortie datastore export -o site.jsonl
     """
     place = settings.over(datastore, lab).connection()
-    with _writing(file) as stream, open_store(place) as store, bar("Exporting") as tell:
-        for line in export_lines(store, tell):
-            stream.write(line)
+    try:
+        with _writing(file) as stream, open_store(place) as store, bar("Exporting") as tell:
+            for line in export_lines(store, tell):
+                stream.write(line)
+    except TransferError as error:
+        raise CommandError(f"{place.url}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import click
 from tortie.cli.carrying_out import Report, new_stamp, tell
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError, in_one_sentence
+from tortie.cli.manifests import decoded
 from tortie.cli.naming import required_keys
 from tortie.cli.options import namespace_option, policy_tests_option, report_option, version_option
 from tortie.cli.policy_guard import Guard, guarded, unchecked
@@ -77,7 +78,7 @@ def _edited(store: Store, keys: Sequence[ResourceKey], check: Guard) -> tuple[Ou
         while True:
             draft.write_text(_INTRODUCTION + problems + shown, encoding="utf-8")
             _open_editor(draft)
-            text = _without_comments_at_top(draft.read_text(encoding="utf-8"))
+            text = _without_comments_at_top(_saved(draft))
             if not text.strip() or text == original:
                 draft.unlink()
                 return None
@@ -172,8 +173,25 @@ def _draft() -> Iterator[Path]:
 def _open_editor(draft: Path, environment: Mapping[str, str] = os.environ) -> None:
     editor = environment.get("VISUAL") or environment.get("EDITOR") or "vi"
     try:
-        status = subprocess.run([*shlex.split(editor), str(draft)], check=False).returncode
+        status = subprocess.run([*_words(editor), str(draft)], check=False).returncode
     except FileNotFoundError as error:
         raise CommandError(f"there is no editor {editor!r}; set EDITOR") from error
     if status != 0:
         raise CommandError(f"the editor {editor!r} failed with status {status}; the text is kept in {draft}")
+
+
+def _words(editor: str) -> list[str]:
+    try:
+        words = shlex.split(editor)
+    except ValueError as error:
+        raise CommandError(f"the editor {editor!r} is no command: {error}; set EDITOR") from error
+    if not words:
+        raise CommandError(f"the editor {editor!r} is no command; set EDITOR")
+    return words
+
+
+def _saved(draft: Path) -> str:
+    try:
+        return decoded(str(draft), draft.read_bytes()).replace("\r\n", "\n")
+    except CommandError as error:
+        raise CommandError(f"{error.message}. The text is kept there") from error

@@ -63,7 +63,9 @@ class FormType(click.ParamType[Form]):
 
 
 def _content(name: str) -> str:
-    return Path(name).read_text(encoding="utf-8")
+    from tortie.cli.manifests import decoded  # noqa: PLC0415 - YAML takes time to load, and few forms come from files
+
+    return decoded(name, Path(name).read_bytes())
 
 
 def _instead_of_go(word: str, text: str) -> str:

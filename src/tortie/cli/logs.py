@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import time
 
-LEVELS = ("debug", "info", "warning", "error")
+LEVELS = {
+    "debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR,
+    "warn": logging.WARNING, "fatal": logging.CRITICAL, "panic": logging.CRITICAL,
+}  # fmt: skip
+"""Also by calicoctl's names, the last three."""
 
 
 class JSONFormatter(logging.Formatter):
@@ -32,4 +36,4 @@ def configure(level: str, style: str) -> None:
     handler.setFormatter(JSONFormatter() if style == "json" else text)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(LEVELS[level])

@@ -19,9 +19,7 @@ from tortie.cli import logs
 from tortie.cli.errors import in_one_sentence
 from tortie.cli.options import version_option
 from tortie.cli.settings import Settings
-from tortie.cli.start import end_unread
-
-_INTERRUPTED = 128 + 2
+from tortie.cli.start import INTERRUPTED, end_unread
 
 
 class Source(NamedTuple):
@@ -100,8 +98,9 @@ class LazyGroup(click.Group):
 @version_option
 @click.version_option(tortie.__version__, message="tortie %(version)s")
 @click.option(
+    "-l",
     "--log-level",
-    type=click.Choice(logs.LEVELS),
+    type=click.Choice(tuple(logs.LEVELS)),
     default="warning",
     show_default=True,
     envvar="TORTIE_LOG_LEVEL",
@@ -159,7 +158,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        end_unread()
+        sys.exit(INTERRUPTED)
+    except OSError as error:  # others' have become a sentence in ``LazyGroup.invoke``
+        end_unread(error)
     sys.exit(result if isinstance(result, int) else 0)

@@ -18,22 +18,28 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def read_manifests(
-    paths: Iterable[str], *, namespace: str | None, recursive: bool, prepare: Prepare = lambda node: node
+    paths: Iterable[str],
+    *,
+    namespace: str | None,
+    recursive: bool,
+    prepare: Prepare = lambda node: node,
+    may_be_empty: bool = False,
 ) -> tuple[ReadResource, ...]:
     """The resources of all *paths* (files, directories, ``-`` for standard input), in their order, of what *prepare* makes of documents.
 
     *namespace* is for those that do not name theirs; None: ``default``.
     Warnings go to standard error. CommandError, after all errors were printed, if there is one; or if there is nothing to read,
-    or one resource stands there twice.
+    unless it *may_be_empty*, or one resource stands there twice.
     """
-    return checked(list(readings(paths, recursive=recursive, namespace=namespace, prepare=prepare)))
+    results = list(readings(paths, recursive=recursive, namespace=namespace, prepare=prepare))
+    return checked(results, may_be_empty=may_be_empty)
 
 
-def checked(results: list[ReadResult]) -> tuple[ReadResource, ...]:
+def checked(results: list[ReadResult], *, may_be_empty: bool = False) -> tuple[ReadResource, ...]:
     """The resources of all *results*, warnings told. CommandError as ``read_manifests`` has it."""
     _report(results)
     resources = tuple(resource for result in results for resource in result.resources)
-    if not resources:
+    if not resources and not may_be_empty:
         raise CommandError("no resources were found in what -f names")
     refuse_repeats(resources)
     return resources

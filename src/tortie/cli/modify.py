@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ import click
 
 from tortie.cli.carrying_out import Report, carry_out, new_stamp
 from tortie.cli.errors import CommandError
+from tortie.cli.manifests import decoded
 from tortie.cli.naming import required_keys
 from tortie.cli.options import namespace_option, write_options
-from tortie.cli.patching import PatchError, json_patch, merge_patch, strategic_patch
+from tortie.cli.patching import PatchError, json_patch, merge_patch, parse_patch, strategic_patch
 from tortie.cli.settings import Settings
 from tortie.cli.writing import Modification, plan_modify
 from tortie.model.checks.metadata import label_name_error, label_value_error
@@ -69,7 +69,7 @@ def patch(
     if (text is None) == (patch_file is None):
         raise click.UsageError("which patch? Give -p PATCH or --patch-file FILE")
     keys = required_keys(words, namespace)
-    wanted = _parsed(patch_file.read_text(encoding="utf-8") if patch_file else text or "")
+    wanted = _parsed(decoded(str(patch_file), patch_file.read_bytes()) if patch_file else text or "")
     modifications = {key: _patching(key, patch_type, wanted) for key in keys}
     report = Report(form, dry_run, changed="patched")
     _carry_out(settings.over(datastore, lab), modifications, report, ignore_policy_tests=ignore_policy_tests)
@@ -78,15 +78,9 @@ def patch(
 def _parsed(text: str) -> Any:
     """Values as in JSON, or in YAML as people expect them; what a field takes is judged afterwards."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        pass
-    import yaml  # noqa: PLC0415 - most patches are JSON
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise click.UsageError(f"the patch is neither JSON nor YAML: {error}") from error
+        return parse_patch(text)
+    except PatchError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _patching(key: ResourceKey, patch_type: str, wanted: Any) -> Modification:

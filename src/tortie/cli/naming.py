@@ -15,15 +15,22 @@ def resolve_kind(name: str) -> Kind:
     versions = [kind.api_version for kind in KINDS if group and kind.api_version.rpartition("/")[0] == group.lower()]
     kind = find_kind(plain, versions[0]) if versions else None if group else find_kind(plain)
     if kind is None:
-        known = ", ".join(sorted({kind.plural for kind in KINDS}))
-        raise click.UsageError(f"{name!r} is not a kind; there are {known}")
+        raise click.UsageError(f"{name!r} is not a kind{_nearest(plain)}")
     return kind
+
+
+def _nearest(name: str) -> str:
+    """What else to say of a *name* that no kind has: the one it resembles, or all kinds."""
+    from tortie.model.fieldvalues import suggestion  # noqa: PLC0415 - takes time to load, and names are mostly right
+
+    names = [name for kind in KINDS for name in (kind.name.lower(), kind.plural, *kind.short_names)]
+    return suggestion(name, names) or f"; there are {', '.join(sorted({kind.plural for kind in KINDS}))}"
 
 
 def namespace_of(kind: Kind, namespace: str | None) -> str:
     """The namespace that a command means by ``--namespace``; UsageError where one is named for what belongs to none."""
     if kind.namespaced:
-        return namespace or DEFAULT_NAMESPACE
+        return _text(namespace or DEFAULT_NAMESPACE)
     if namespace is not None:
         raise click.UsageError(f"{kind.name} is not namespaced: leave out --namespace")
     return ""
@@ -36,7 +43,16 @@ def resource_key(kind: Kind, namespace: str | None, name: str) -> ResourceKey:
         raise click.UsageError(f"{name!r} is not a {kind.name}")
     if not plain:
         raise click.UsageError("a name cannot be empty")
-    return ResourceKey(kind, namespace_of(kind, namespace), plain)
+    return ResourceKey(kind, namespace_of(kind, namespace), _text(plain))
+
+
+def _text(word: str) -> str:
+    """*word*, where it is text: bytes of a command line that are not UTF-8 come as surrogates (PEP 383), which no store has."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{word!r} is not UTF-8 text, and so no name") from None
+    return word
 
 
 def resource_keys(words: tuple[str, ...], namespace: str | None) -> tuple[ResourceKey, ...]:

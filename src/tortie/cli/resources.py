@@ -26,7 +26,9 @@ _NAMESPACE_HELP = "For namespaced resources that do not name theirs."
 
 
 def _manifest_options(command: F) -> F:
-    command = click.option("--skip-empty", is_flag=True, hidden=True, expose_value=False)(write_options(command))
+    command = click.option("--skip-empty", is_flag=True, help="Do not mind if nothing is in what -f names.")(
+        write_options(command)
+    )
     return files_options(required=True)(namespace_option(_NAMESPACE_HELP)(command))
 
 
@@ -38,7 +40,7 @@ def _manifest_options(command: F) -> F:
 @click.pass_obj
 def create(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, skip_exists: bool, form: str,
-    dry_run: str, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
+    dry_run: str, skip_empty: bool, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Create the resources of files, none of which may be there already.
 
@@ -49,7 +51,7 @@ def create(
       tortie create -f policy.yaml
       tortie create -f manifests/ -R --skip-exists
     """
-    resources = read_manifests(files, namespace=namespace, recursive=recursive)
+    resources = read_manifests(files, namespace=namespace, recursive=recursive, may_be_empty=skip_empty)
     existing = Existing.SKIPPED if skip_exists else Existing.REFUSED
     _store(resources, existing, settings.over(datastore, lab), Report(form, dry_run), ignore_policy_tests)
 
@@ -59,7 +61,7 @@ def create(
 @click.pass_obj
 def apply(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
-    ignore_policy_tests: bool, datastore: str | None, lab: str | None,
+    skip_empty: bool, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Create or change resources, so that they are as files say.
 
@@ -90,7 +92,7 @@ def apply(
       cat policy.yaml | tortie --lab demo apply -f -
     """
     # Read before a lab is joined: inside it, /run and the like are the lab's.
-    resources = read_manifests(files, namespace=namespace, recursive=recursive)
+    resources = read_manifests(files, namespace=namespace, recursive=recursive, may_be_empty=skip_empty)
     _store(resources, Existing.CHANGED, settings.over(datastore, lab), Report(form, dry_run), ignore_policy_tests)
 
 
@@ -99,7 +101,7 @@ def apply(
 @click.pass_obj
 def replace(
     settings: Settings, files: tuple[str, ...], recursive: bool, namespace: str | None, form: str, dry_run: str,
-    ignore_policy_tests: bool, datastore: str | None, lab: str | None,
+    skip_empty: bool, ignore_policy_tests: bool, datastore: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Change resources to what files say; all of them must be there.
 
@@ -110,7 +112,7 @@ def replace(
       tortie replace -f policy.yaml
       tortie get gnp allow-dns -o yaml | sed s/53/5353/ | tortie replace -f -
     """
-    resources = read_manifests(files, namespace=namespace, recursive=recursive)
+    resources = read_manifests(files, namespace=namespace, recursive=recursive, may_be_empty=skip_empty)
     report = Report(form, dry_run, changed="replaced")
     _store(resources, Existing.REQUIRED, settings.over(datastore, lab), report, ignore_policy_tests)
 
@@ -122,6 +124,9 @@ def _store(
     report: Report,
     ignore_policy_tests: bool,
 ) -> None:
+    if not resources:
+        click.echo("No resources were found in what -f names.", err=True)
+        return
     stamp = new_stamp()
 
     def plan(store: Store) -> Sequence[Change]:

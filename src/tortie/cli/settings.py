@@ -109,13 +109,35 @@ def default_store(environment: Mapping[str, str]) -> Path:
     """The file of this machine's datastore: root's, or one's own."""
     if os.geteuid() == 0:
         return SYSTEM_STORE
-    state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    state = environment.get("XDG_STATE_HOME", "")
+    # A relative one is to be ignored (XDG Base Directory Specification): it would be another one in each directory.
+    if not os.path.isabs(state):
+        state = str(_home() / ".local" / "state")
     return Path(state) / "tortie" / "tortie.db"
 
 
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # a user whom /etc/passwd does not know, as containers have them, without HOME
+        from tortie.cli.errors import CommandError  # noqa: PLC0415 - completion does without click
+
+        raise CommandError(
+            "there is no home directory for the datastore: set HOME, or name one with --datastore"
+        ) from error
+
+
 def datastore_options(command: F) -> F:
-    """Give *command* ``--datastore`` and ``--lab`` too, so that they may also follow its name."""
+    """Give *command* ``--datastore``, ``--lab`` and ``--config`` too, so that they may also follow its name."""
     import click  # noqa: PLC0415 - completion does without it
 
+    def take_config(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:
+        if file is not None:
+            ctx.obj = ctx.obj._replace(config=file)
+
+    command = click.option(
+        "-c", "--config", metavar="FILE", type=click.Path(path_type=Path), expose_value=False, callback=take_config,
+        help="Use the settings in FILE.",
+    )(command)  # fmt: skip
     command = click.option("--lab", metavar="NAME", help="Use the datastore of the lab NAME.")(command)
     return click.option("--datastore", metavar="URL", help="Use the datastore at URL (see `tortie --help`).")(command)

@@ -38,7 +38,8 @@ class EtcdSettings(Value, frozen=True, kw_only=True):
     username: str = ""
     """Our user in etcd; goes with ``password`` or ``passwordFile``."""
     password: str = ""
-    """The user's password. Let nobody else read the file."""
+    """The user's password. Let nobody else read the file. It is read when a program starts: a running agent has to be restarted
+    for another one."""
     password_file: str = ""
     """A file that holds the password: a running agent reads it, as it does certificates, whenever it has to show who it is."""
 

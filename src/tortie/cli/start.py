@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing import NoReturn  # typing takes a third as long to load as Python to start
 
 
+INTERRUPTED = 128 + 2
+"""The exit status after Ctrl-C, as shells have it."""
+
 _YOUNG_OBJECTS = 100_000
 """More than a command loads. So many make the collector look at what is new; Python's own number is 700."""
 
@@ -26,14 +29,17 @@ def main() -> None:
     """Run the command line of this process and exit."""
     gc.set_threshold(_YOUNG_OBJECTS)
     atexit.register(gc.freeze)  # all that is left goes with the process
+    atexit.register(_drop_unwritten)
+    open_missing_streams()
     try:
         if _answer(sys.argv[1:]):
             sys.stdout.flush()
             return
-    except BrokenPipeError:
-        end_unread()
-    from tortie.cli.main import main as whole  # noqa: PLC0415 - what is answered above needs none of it
-
+        from tortie.cli.main import main as whole  # noqa: PLC0415 - what is answered above needs none of it
+    except OSError as error:
+        end_unread(error)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     whole()
 
 
@@ -57,10 +63,30 @@ def _answer(words: Sequence[str]) -> bool:
     return True
 
 
-def end_unread() -> NoReturn:
-    """Exit with status 1 when whoever read our output has gone.
+def open_missing_streams() -> None:
+    """Give a process that was started without standard input or output (``>&-``) one that fails when it is used.
 
-    The interpreter flushes standard output once more at its end, which must not complain either.
+    Otherwise the next file that is opened, a datastore perhaps, has its number, and whatever a child writes goes there. What is
+    told on standard error and cannot be is lost.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    flags = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+    for number, (name, wrong_way) in enumerate(flags.items()):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, wrong_way)  # the lowest number that is free: this one
+            os.set_inheritable(opened, True)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115 - for good
+
+
+def end_unread(error: OSError) -> NoReturn:
+    """Exit with status 1 when our output cannot be written; without a word if whoever read it has gone."""
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"Error: standard output: {error.strerror}\n")
     sys.exit(1)
+
+
+def _drop_unwritten() -> None:
+    """Let go of output that cannot be written: the interpreter tries once more at its end, and would complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

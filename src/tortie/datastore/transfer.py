@@ -34,6 +34,7 @@ from tortie.datastore.store import (
     Store,
     Write,
     entries,
+    require_key,
 )
 from tortie.model.kinds import (
     CLUSTER_INFORMATION,
@@ -63,7 +64,7 @@ Tell = Callable[[int, int], object]
 
 
 class TransferError(Exception):
-    """A file that cannot be imported, or a target into which it cannot be."""
+    """A site that cannot be exported, a file that cannot be imported, or a target into which it cannot be."""
 
 
 class Item(NamedTuple):
@@ -85,9 +86,13 @@ class Site(NamedTuple):
 
 
 def export_lines(store: Store, tell: Tell = lambda *_: None) -> Iterator[bytes]:
-    """*store*'s site as it is at one revision, in lines; CompactedError if reading takes longer than the store keeps it."""
+    """*store*'s site as it is at one revision, in lines; CompactedError if reading takes longer than the store keeps it.
+
+    TransferError, before the first line, for a key that not every backend can hold: it names the key.
+    """
     revision = store.revision()
     kept = list(_entries(store, revision))
+    _refuse_foreign(kept)
     yield _line({"tortieExport": _FORMAT, "revision": revision, "entries": len(kept)})
     digest = hashlib.sha256()
     for done, entry in enumerate(kept, start=1):
@@ -101,6 +106,26 @@ def export_lines(store: Store, tell: Tell = lambda *_: None) -> Iterator[bytes]:
 def _entries(store: Store, revision: int) -> Iterator[Entry]:
     found = (entry for prefix in PREFIXES for entry in entries(store, prefix, at_revision=revision))
     return (entry for entry in found if entry.lease is None and entry.key != MARKER)
+
+
+def _refuse_foreign(found: Iterable[Entry]) -> None:
+    for entry in found:
+        if not _is_portable(entry.key):
+            written = str(entry.key.encode("utf-8", "surrogateescape"))[1:]
+            raise TransferError(
+                f"the key {written} is nothing that Calico or Tortie writes, and not every datastore could hold it (it is not UTF-8, "
+                "or has the character U+10FFFF); delete it with `etcdctl del`"
+            )
+
+
+def _is_portable(key: str) -> bool:
+    """Whether every backend takes *key*: etcd has whatever bytes strangers wrote."""
+    try:
+        require_key(key)
+        key.encode()
+    except ValueError:
+        return False
+    return True
 
 
 def _line(value: object) -> bytes:
@@ -151,6 +176,8 @@ def _object(number: int, line: bytes) -> dict[str, Any]:
 
 def _item(number: int, found: dict[str, Any]) -> Item:
     match found:
+        case {"key": str(key)} if not _is_portable(key):
+            raise TransferError(f"line {number}: {key!r} cannot be a key")
         case {"key": str(key), "value": str(text)} if key.startswith(PREFIXES):
             return Item(key, text.encode())
         case {"key": str(key), "base64": str(text)} if key.startswith(PREFIXES):

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import tortie as package
-from tortie.cli import logs
+from tortie.cli import logs, start
 from tortie.cli.datastore import open_store
 from tortie.cli.errors import CommandError, in_one_sentence
 from tortie.cli.main import COMMANDS, Source, cli, main
@@ -89,6 +89,18 @@ def interrupted() -> None:
     raise KeyboardInterrupt
 
 
+def test_a_command_that_is_interrupted_while_it_loads_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(words: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "_answer", interrupted)
+    monkeypatch.setattr("gc.set_threshold", lambda _: None)
+    monkeypatch.setattr("atexit.register", lambda _: None)
+    with pytest.raises(SystemExit) as caught:
+        start.main()
+    assert caught.value.code == 130
+
+
 def test_an_interrupted_command_exits_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(COMMANDS, "wait", Source(__name__, "interrupted", ""))
     monkeypatch.setattr(sys, "argv", ["tortie", "wait"])
@@ -110,6 +122,28 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.parametrize("command", ["version", "--help", "datastore status", "get tiers -o json", "datastore export"])
+def test_output_that_cannot_be_written_is_one_sentence(database: Path, tortie: Tortie, command: str) -> None:
+    """The disk is full, or the process was started without standard output; the datastore, opened first, does not become it."""
+    tortie("datastore", "init")
+    before = database.read_bytes()
+    for redirected, problem in {">/dev/full": "No space left on device", ">&-": "Bad file descriptor"}.items():
+        shell = f"{sys.executable} -m tortie {command} {redirected}"
+        done = subprocess.run(["/bin/sh", "-c", shell], stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.splitlines() in ([f"Error: {problem}"], [f"Error: standard output: {problem}"])
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["apply -f - <&-", "get gns nobody 2>&-", "get gns nobody >&- 2>&- <&-"])
+def test_a_missing_stream_is_a_failure_where_it_is_needed_alone(tortie: Tortie, command: str) -> None:
+    tortie("datastore", "init")
+    shell = f"{sys.executable} -m tortie {command}"
+    done = subprocess.run(["/bin/sh", "-c", shell], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ("Error: Bad file descriptor\n" if "apply" in command else "")
+
+
 # --- the datastore ---------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +154,28 @@ def test_the_datastore_may_also_be_named_after_the_command(tortie: Tortie, tmp_p
         tortie("get", "pools", "-o", "name", "--datastore", f"sqlite://{tmp_path}/other/x.db").stdout
         == "ippool.projectcalico.org/p\n"
     )
+
+
+@pytest.mark.parametrize(
+    "words", [["-c", "FILE", "get", "tiers"], ["get", "-c", "FILE", "tiers"], ["get", "tiers", "--config=FILE"]]
+)
+def test_the_settings_file_may_be_named_anywhere(
+    tortie: Tortie, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str]
+) -> None:
+    """calicoctl has it after the command's name."""
+    tortie("datastore", "init", "--datastore", f"sqlite://{tmp_path}/x.db")
+    monkeypatch.delenv("TORTIE_DATASTORE")
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"datastore: sqlite://{tmp_path}/x.db\n")
+    assert "kube-admin" in tortie(*(word.replace("FILE", str(file)) for word in words)).stdout
+
+
+def test_the_settings_file_named_last_wins(tortie: Tortie, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TORTIE_DATASTORE")
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(f"nothing: {name}\n")
+    said = tortie("-c", str(tmp_path / "a"), "get", "tiers", "-c", str(tmp_path / "b"), status=1).stderr
+    assert str(tmp_path / "b") in said
 
 
 def test_only_a_writer_makes_a_datastore(tmp_path: Path) -> None:
@@ -180,6 +236,11 @@ def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
     assert (first["level"], first["logger"], first["message"]) == ("info", "tortie.x", "a 1\nb")
     assert first["time"].endswith("Z")
     assert "ValueError: why" in second["exception"]
+
+
+@pytest.mark.parametrize("words", [["-l", "panic"], ["--log-level=fatal"], ["-l", "warn"]])
+def test_calicoctls_log_levels_are_understood(words: list[str]) -> None:
+    assert CliRunner().invoke(cli, [*words, "version"]).exit_code == 0
 
 
 def test_text_logs_say_level_and_logger(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tortie.cli.completion import words
+from tortie.cli.completion import names, words
 from tortie.cli.completion.answer import answer
 from tortie.cli.completion.scripts import SCRIPTS
 from tortie.cli.completion.table import table_text
@@ -98,6 +100,20 @@ def test_shells_are_told_what_else_to_do(
 def test_bash_takes_the_equals_sign_for_a_word(offered: Callable[..., tuple[list[str], str]]) -> None:
     assert offered("get", "--output", "=", "y", shell="bash") == (["yaml"], ":")
     assert offered("get", "--output", "=", shell="bash")[0][0] == "ps"
+
+
+def test_a_datastore_that_does_not_answer_is_given_up(
+    offered: Callable[..., tuple[list[str], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes the connection and is silent: etcd's own patience, for commands, is much longer."""
+    monkeypatch.setattr(names, "_PATIENCE_S", 0.1)
+    handler = signal.getsignal(signal.SIGALRM)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"etcd://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TimeoutError):
+            names.names_below("/", url, None, None, 1)
+        assert offered("--datastore", url, "get", "ippools", "") == ([], ":")
+    assert signal.getsignal(signal.SIGALRM) is handler
 
 
 def test_without_a_datastore_nothing_is_offered_and_nothing_said(

@@ -141,3 +141,12 @@ def test_names_may_stand_after_their_kind(tortie: Tortie, tmp_path: Path) -> Non
     )
     tortie("delete", "ippool", "a/b", status=2)
     tortie("delete", "ippool/a", "b", status=2)
+
+
+@pytest.mark.parametrize("command", ["create", "apply", "replace"])
+def test_nothing_to_store_is_a_failure_unless_that_is_allowed(tortie: Tortie, tmp_path: Path, command: str) -> None:
+    arguments = (command, "-f", str(tmp_path))
+    assert "no resources were found" in tortie(*arguments, status=1).stderr
+    assert tortie(*arguments, "--skip-empty").stdout == ""
+    (tmp_path / "bad.yaml").write_text("kind: Nothing\n")
+    tortie(*arguments, "--skip-empty", status=1)

@@ -157,7 +157,14 @@ def test_a_newer_versions_fields_are_named_and_stay(
 
 
 @pytest.mark.parametrize(
-    ("program", "message"), [("false", "failed with status 1"), ("/no/such", "there is no editor")]
+    ("program", "message"),
+    [
+        ("false", "failed with status 1"),
+        ("/no/such", "there is no editor"),
+        ('vi "', "is no command: No closing quotation"),
+        (" ", "is no command; set EDITOR"),
+        ('sh -c \'printf "\\377" > "$0"\'', "not UTF-8 text: byte 0xff. The text is kept there"),
+    ],
 )
 def test_an_editor_that_fails_is_told(
     filled: Tortie, editor: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, program: str, message: str

@@ -111,6 +111,13 @@ def test_what_is_no_selector_is_told(filled: Tortie, selector: str) -> None:
     assert status == 0 or "is no selector" in result.stderr
 
 
+@pytest.mark.parametrize("form", ["jsonpath-file", "custom-columns-file", "go-template-file"])
+def test_a_form_in_a_file_that_is_no_text_is_told_with_its_place(filled: Tortie, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "form"
+    file.write_bytes(b"{\xff}")
+    assert f"{file}:1:2: not UTF-8 text" in filled("get", "gnp", "-o", f"{form}={file}", status=1).stderr
+
+
 def test_files_name_what_is_shown(filled: Tortie, tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(MANIFEST)
     tables = filled("get", "-f", str(tmp_path)).stdout.split("\n\n")

@@ -118,6 +118,24 @@ def test_kinds_have_many_names(name: str, kind: Kind) -> None:
     assert resolve_kind(name) is kind
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("netpols", "netpol"), ("gnpp", "gnp"), ("workloadendpiont", "workloadendpoint"), ("x", None)]
+)
+def test_an_unknown_kind_is_answered_with_the_one_it_resembles(tortie: Tortie, name: str, meant: str | None) -> None:
+    said = tortie("get", name, status=2).stderr
+    assert f"{name!r} is not a kind" in said
+    assert (f"did you mean {meant}?" in said) == (meant is not None)
+    assert ("there are bgpconfigurations, " in said) == (meant is None)
+
+
+@pytest.mark.parametrize("verb", ["get", "delete"])
+@pytest.mark.parametrize("arguments", [["\udcff"], ["x", "-n", "\udcff"]], ids=["name", "namespace"])
+def test_bytes_that_are_no_text_are_no_name(
+    tortie: Tortie, store: SQLiteStore, verb: str, arguments: list[str]
+) -> None:
+    assert "is not UTF-8 text" in tortie(verb, "np", *arguments, status=2).stderr
+
+
 @pytest.mark.parametrize("arguments", [["foo"], ["pod.example.com"], ["pods", "a/b"], ["pods", "web", "-A"]])
 def test_wrong_usage_is_status_2(tortie: Tortie, store: SQLiteStore, arguments: list[str]) -> None:
     assert "Error: " in tortie("get", *arguments, status=2).stderr

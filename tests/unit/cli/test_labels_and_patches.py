@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,7 @@ def test_a_patch_may_come_from_a_file_and_only_kubernetes_lists_have_keys(filled
         (["-t", "json", "-p", '[{"op": "test", "path": "/spec/order", "value": 11}]'], 1, "operation 0: test of /spec/order"),
         (["-t", "json", "-p", '[{"op": "replace", "path": "", "value": 1}]'], 1, "the patch leaves no resource"),
         (["-p", "{"], 2, "the patch is neither JSON nor YAML"),
+        (["-t", "merge", "-p", '{"spec": {"order": 1e400}}'], 2, "inf is no number that can be stored"),
         ([], 2, "which patch?"),
     ],
 )  # fmt: skip
@@ -140,6 +142,12 @@ def test_a_patch_that_does_not_fit_changes_nothing(
     before = store.revision()
     assert message in filled("patch", "gnp", "g", *words, status=status).stderr
     assert store.revision() == before
+
+
+def test_a_patch_file_that_is_no_text_is_told_with_its_place(filled: Tortie, tmp_path: Path) -> None:
+    file = tmp_path / "patch.json"
+    file.write_bytes(b'{"spec":\xff}')
+    assert f"{file}:1:9: not UTF-8 text" in filled("patch", "gnp", "g", "--patch-file", str(file), status=1).stderr
 
 
 class Overtaken:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tortie.cli.patching import PatchError, json_patch, merge_patch, strategic_patch
+from tortie.cli.patching import PatchError, json_patch, merge_patch, parse_patch, strategic_patch
 from tortie.model import kinds
 from tortie.model.kinds import Kind
 
@@ -150,3 +150,46 @@ def test_plain_lists_are_merged_as_sets() -> None:
 def test_what_is_no_strategic_patch_is_told(patch: Any) -> None:
     with pytest.raises(PatchError):
         strategic_patch(POD, patch, kinds.POD)
+
+
+# --- what is written -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": [1, 1.5, null, true, "x"]}', {"a": [1, 1.5, None, True, "x"]}),
+        ("a: {1: x, no: y}", {"a": {"1": "x", "false": "y"}}),
+        ("a: 2020-01-01", {"a": "2020-01-01"}),
+        ("- {op: remove, path: /spec/order}", [{"op": "remove", "path": "/spec/order"}]),
+        ("", None),
+    ],
+    ids=["JSON", "names that are no text", "a date", "YAML", "nothing"],
+)
+def test_what_a_patch_says_is_what_json_can_say(text: str, value: object) -> None:
+    assert parse_patch(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1e400}', "inf is no number"),
+        ('{"a": NaN}', "nan is no number"),
+        ("a: .inf", "inf is no number"),
+        ('{"a": "\\ud800"}', "half a character"),
+        ('{"\\udfff": 1}', "half a character"),
+        ("a: 2020-13-01", "neither JSON nor YAML"),
+        ("a: {", "neither JSON nor YAML"),
+        ("a: !!binary aGk=", "nothing that JSON could say"),
+        ("a: !!set {x}", "nothing that JSON could say"),
+        ("{[1]: x}", "neither JSON nor YAML|is no name"),
+        ("~: x", "None is no name"),
+        ("&a [*a]", "nested more than 100 deep"),
+        ("[" * 101 + "]" * 101, "nested more than 100 deep"),
+        ("[" * 100_000, "nested more than 100 deep"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_json_cannot_say_is_no_patch(text: str, message: str) -> None:
+    with pytest.raises(PatchError, match=message):
+        parse_patch(text)

@@ -41,7 +41,16 @@ def cluster(*, patience_s: float = 60, username: str = "") -> Cluster:
     return Cluster(["a:1", "b:2", "c:3"], None, username, "secret", patience_s=patience_s)
 
 
-@pytest.mark.parametrize("details", [REFUSED, "etcdserver: no leader", "DNS resolution failed for etcd:2379: NXDOMAIN"])
+@pytest.mark.parametrize(
+    "details",
+    [
+        REFUSED,
+        "etcdserver: no leader",
+        "DNS resolution failed for etcd:2379: NXDOMAIN",
+        "errors resolving etcd:2379: [field:hostname lookup error:address lookup failed for etcd:2379: Domain name not found]",
+    ],
+    ids=["refused", "no leader", "no such name", "no such name, grpcio 1.85"],
+)
 @pytest.mark.parametrize("effect", Effect)
 def test_what_was_not_done_is_tried_at_the_next_server(effect: Effect, details: str) -> None:
     servers = cluster()

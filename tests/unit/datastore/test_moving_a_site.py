@@ -258,6 +258,10 @@ def test_one_item_that_is_larger_than_a_batch_is_a_batch(monkeypatch: pytest.Mon
         (lambda lines: [*lines[:5], b"apiVersion: v1\n", *lines[6:]], "line 6: not what"),
         (lambda lines: [*lines[:5], b'{"key":"/registry/x","value":""}\n', *lines[6:]], "line 6: not an entry"),
         (lambda lines: [*lines[:5], b'{"key":"/tortie/x","base64":"/w="}\n', *lines[6:]], "line 6: not base64"),
+        (
+            lambda lines: [*lines[:5], b'{"key":"/tortie/\xf4\x8f\xbf\xbf","value":""}\n', *lines[6:]],
+            "line 6: .*cannot be a key",
+        ),
     ],
     ids=[
         "empty",
@@ -269,6 +273,7 @@ def test_one_item_that_is_larger_than_a_batch_is_a_batch(monkeypatch: pytest.Mon
         "no JSON",
         "another's key",
         "no base64",
+        "no store's key",
     ],
 )
 def test_a_file_that_is_not_whole_is_refused_before_anything_is_written(

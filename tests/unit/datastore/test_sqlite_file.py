@@ -67,6 +67,20 @@ def test_a_path_that_cannot_be_looked_at_is_unavailable(tmp_path: Path, create: 
         SQLiteStore.open(tmp_path / "loop" / "tortie.db", create=create)
 
 
+@pytest.mark.parametrize(
+    ("others", "reason"), [(1, "belongs to another user"), (0, "may not be read and written by its owner")]
+)
+def test_a_file_that_we_may_not_use_says_whose_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch, others: int, reason: str
+) -> None:
+    SQLiteStore.open(path).close()
+    owner = path.stat().st_uid
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.geteuid", lambda: owner + others)
+    with pytest.raises(UnavailableError, match=reason):
+        SQLiteStore.open(path)
+
+
 def test_commits_are_synced_to_disk(path: Path) -> None:
     SQLiteStore.open(path).close()
     opened = database.Database.open(path, busy_s=1)

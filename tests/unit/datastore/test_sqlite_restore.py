@@ -141,7 +141,7 @@ def test_what_is_no_whole_backup_changes_nothing(
         case "in use":
             file, said = path, "is a store in use"
         case "no store":
-            file, said = tmp_path / "text.db", "text.db"
+            file, said = tmp_path / "text.db", f"^{tmp_path}/text.db: "
             file.write_text("not a database, but longer than a header of one would be" * 100)
         case "damaged":
             file, said = tmp_path / "damaged.db", "damaged.db"

@@ -7,5 +7,6 @@ from tortie.cli.patching.jsonpatch import json_patch
 from tortie.cli.patching.merge import merge_patch
 from tortie.cli.patching.problem import PatchError
 from tortie.cli.patching.strategic import strategic_patch
+from tortie.cli.patching.text import parse_patch
 
-__all__ = ["PatchError", "json_patch", "merge_patch", "strategic_patch"]
+__all__ = ["PatchError", "json_patch", "merge_patch", "parse_patch", "strategic_patch"]

@@ -73,6 +73,25 @@ class AsyncClient:
         await ended(stream)
         raise broken("the stream of a watch ended")
 
+    async def oldest(self, request: rpc.WatchCreateRequest) -> int:
+        """The oldest revision that is kept, as ``client.Client.oldest`` asks for it."""
+        return await self.run(lambda: self._oldest(request))
+
+    async def _oldest(self, request: rpc.WatchCreateRequest) -> int:
+        stream, first = await self.open_watch(request)
+        try:
+            async with asyncio.timeout(CALL_S):
+                if first.canceled:
+                    return first.compact_revision
+                async for response in responses(stream):
+                    if response.canceled:
+                        return response.compact_revision
+        except TimeoutError:
+            raise broken("no answer to a watch") from None
+        finally:
+            stream.cancel()
+        raise broken("the stream of a watch ended")
+
     async def _authenticate(self) -> None:
         if not self._cluster.needs_token:
             return

@@ -70,6 +70,7 @@ _SAID: tuple[tuple[str, Kind], ...] = (
     # gRPC's own, when no connection could be made for the call
     ("failed to connect to all addresses", Kind.NOT_DONE),
     ("DNS resolution failed", Kind.NOT_DONE),
+    ("errors resolving ", Kind.NOT_DONE),  # the same in grpcio 1.85
 )
 
 _LOST_CODES = frozenset(

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 from tortie.datastore.collector import uncollected
 from tortie.datastore.connection import TLS
 from tortie.datastore.etcd import rpc_pb2 as rpc
+from tortie.datastore.etcd.aclient import AsyncClient
 from tortie.datastore.etcd.attempts import Effect
 from tortie.datastore.etcd.client import Client
 from tortie.datastore.etcd.cluster import Cluster
@@ -153,9 +154,14 @@ class EtcdStore:
             give_back()
 
     async def _next(self, listing: Listing, prefix: str) -> Page:
+        _refuse_before_first(listing.revision)
         while True:
-            with self._naming_oldest(prefix, listing.revision):
+            try:
                 answer = await listing.next()
+            except RevisionCompactedError as error:
+                async with AsyncClient(self._cluster) as client:
+                    oldest = await client.oldest(_from_the_first(prefix))
+                raise CompactedError(listing.revision or 0, oldest) from error
             self._cluster.note(answer.header)
             if answer.kvs or listing.is_over:
                 return _page(answer, listing.revision, is_last=listing.is_over)
@@ -277,14 +283,23 @@ class EtcdStore:
     @contextlib.contextmanager
     def _naming_oldest(self, prefix: str, at_revision: int | None) -> Iterator[None]:
         """Turn etcd's bare "compacted" into a CompactedError, which also tells the oldest revision."""
-        if at_revision is not None and at_revision < 1:
-            raise CompactedError(at_revision, 1)  # to etcd, 0 is the newest
+        _refuse_before_first(at_revision)
         try:
             yield
         except RevisionCompactedError as error:
-            key, end = range_of(prefix)
-            oldest = self._client.oldest(rpc.WatchCreateRequest(key=key, range_end=end, start_revision=1))
-            raise CompactedError(at_revision or 0, oldest) from error
+            raise CompactedError(at_revision or 0, self._client.oldest(_from_the_first(prefix))) from error
+
+
+def _refuse_before_first(at_revision: int | None) -> None:
+    """CompactedError for a revision that never was: to etcd, 0 is the newest."""
+    if at_revision is not None and at_revision < 1:
+        raise CompactedError(at_revision, 1)
+
+
+def _from_the_first(prefix: str) -> rpc.WatchCreateRequest:
+    """The watch that makes a server say which revision is the oldest it has, once it has compacted any."""
+    key, end = range_of(prefix)
+    return rpc.WatchCreateRequest(key=key, range_end=end, start_revision=1)
 
 
 class _Failed(NamedTuple):

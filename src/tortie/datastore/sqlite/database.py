@@ -177,7 +177,9 @@ def _require(path: Path) -> FileId:
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         raise UnavailableError(f"the datastore {path} is on a read-only file system")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise UnavailableError(f"the datastore {path} belongs to another user: permission denied")
+        is_ours = os.stat(path).st_uid == os.geteuid()
+        reason = "may not be read and written by its owner" if is_ours else "belongs to another user"
+        raise UnavailableError(f"the datastore {path} {reason}: permission denied")
     return file
 
 

@@ -46,11 +46,19 @@ def opened_backup(file: Path, beside: Path) -> Iterator[sqlite3.Connection]:
         shutil.copyfile(file, copy)
         with (
             mapped(file),
-            contextlib.closing(Database.open(copy, busy_s=0)) as database,
+            contextlib.closing(_opened(copy, file)) as database,
             database.reading() as connection,
         ):
             require_sound(connection, str(file))
             yield connection
+
+
+def _opened(copy: Path, file: Path) -> Database:
+    """The *copy* of *file*, which is what errors name."""
+    try:
+        return Database.open(copy, busy_s=0)
+    except StoreError as error:
+        raise StoreError(str(error).replace(str(copy), str(file))) from error
 
 
 def restore(
