@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,3 +144,13 @@ def test_a_file_is_left_alone_when_there_is_nothing_to_capture(lab: Lab, tortie,
     file.write_text("what was there")
     assert tortie("lab", "capture", "nowhere", "-w", str(file), "--name", lab.name).returncode == 1
     assert file.read_text() == "what was there"
+
+
+def test_a_full_disk_ends_a_capture_with_a_sentence(lab: Lab) -> None:
+    command = [sys.executable, "-m", "tortie", "lab", "capture", WEB, "--name", lab.name, "-w", "/dev/full"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == [
+        "0 packets captured",
+        "Error: the packets cannot be written: No space left on device",
+    ]

@@ -5,6 +5,7 @@ Everything real: three hosts in namespaces, an agent and a BIRD on each, HTTP th
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -125,7 +126,17 @@ def test_on_a_terminal_it_waits_for_enter_and_ctrl_c_there_leaves_nothing(name: 
         members = tree(name)
         terminal.write(b"\x03")
         assert process.wait(timeout=20) == 130
+        assert "Traceback" not in rest(terminal)
     assert_gone(name, members)
+
+
+def rest(terminal: io.FileIO) -> str:
+    """What a terminal that nobody holds any more was still shown."""
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the end
+        while part := terminal.read(65536):
+            shown += part
+    return shown.decode(errors="replace")
 
 
 def wait_for(terminal: io.FileIO, text: str, within_s: float = 30) -> bool:

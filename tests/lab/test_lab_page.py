@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import PATIENCE_MS, browsing, contrasts
+from browser import PATIENCE_MS, SIZE, browsing, contrasts
 from leftovers import eventually
 from terminals import address_of, at_a_terminal
 
@@ -168,6 +168,41 @@ def test_a_workload_that_comes_or_goes_is_a_row_more_or_less(watched: Watched, t
     rows.wait_for(state="detached")
 
 
+NARROW = [pytest.param(390, 844, id="telephone"), pytest.param(640, 360, id="enlarged-twice")]
+
+
+@pytest.mark.parametrize(("width", "height"), NARROW)
+def test_on_a_narrow_screen_names_stay_and_cells_are_wide_enough_for_a_finger(
+    watched: Watched, width: int, height: int
+) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": height})
+    eventually(lambda: page.locator("#matrix.named.marked").count() == 1, "names stand beside the cells")
+    cell = page.locator(watched.cell("shop/stranger", "shop/web, TCP 80"))
+    box = cell.bounding_box()
+    row = page.locator("tbody th[scope=row] span", has_text="shop/stranger").bounding_box()
+    page.set_viewport_size(SIZE)
+    assert box is not None
+    assert row is not None
+    assert min(box["width"], box["height"]) >= 24
+    assert row["x"] >= 0
+    assert row["width"] > 40
+
+
+def test_a_host_s_name_does_not_stretch_its_cells(watched: Watched) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": 1280, "height": 240})  # cells smaller than a host's name is long
+    size = """() => {
+      const wanted = parseFloat(document.querySelector("#matrix").style.getPropertyValue("--cell"));
+      const boxes = [...document.querySelectorAll("td.cell")].map((cell) => cell.getBoundingClientRect());
+      return [wanted, Math.max(...boxes.map(({ width }) => width)), Math.max(...boxes.map(({ height }) => height))];
+    }"""
+    eventually(lambda: page.evaluate(size)[0] < 15, "the cells have shrunk")
+    wanted, width, height = page.evaluate(size)
+    page.set_viewport_size(SIZE)
+    assert max(width, height) <= wanted + 4  # the gap between two hosts is part of a cell's box
+
+
 def processes(lab: Lab) -> list[str]:
     command = lab.exec_command("fabric", ["pgrep", "-fl", "tortie.lab.ui_lab"])
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
@@ -219,3 +254,25 @@ def test_a_demo_without_a_page_of_its_own_has_the_lab_s_with_its_steps(watched: 
         terminal.press_enter()
         page.locator("#connection.lost").wait_for()
     eventually(lambda: name not in client.names(), "the demo has taken its lab down")
+
+
+def test_a_page_left_open_becomes_that_of_the_lab_that_answers_there_next(watched: Watched, name: str, launch) -> None:
+    browser = watched.page.context.browser
+    assert browser is not None
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    with at_a_terminal("demo", "simple", "--name", name, "--listen", "127.0.0.1:0") as terminal:
+        address = address_of(terminal)
+        page.goto(address)
+        page.locator("#step h2", has_text="Step 1").wait_for()
+    page.locator("#connection.lost").wait_for()
+    eventually(lambda: name not in client.names(), "the demo's lab is gone")
+    launch(name, hosts=1)
+    place = address.removeprefix("http://").rstrip("/")
+    with at_a_terminal("lab", "ui", "--name", name, "--listen", place) as terminal:
+        address_of(terminal)
+        page.locator("#connection.live").wait_for()
+        page.locator("#policies-title").wait_for()
+        page.locator("#step").wait_for(state="hidden")
+        page.locator("#steps li").first.wait_for(state="detached")
+        page.close()

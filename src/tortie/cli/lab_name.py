@@ -27,7 +27,7 @@ def name_option(command: F) -> F:
 
 def lab_name(settings: Settings, name: str | None) -> str:
     """The lab that a command means, which need not be running."""
-    if name:
+    if name is not None:
         return name
     with contextlib.suppress(click.ClickException):
         return settings.lab_name() or DEFAULT_NAME

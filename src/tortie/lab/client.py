@@ -176,6 +176,10 @@ def enter_datastore(name: str) -> str:
 
 
 def _connect(name: str) -> socket.socket:
+    try:
+        layout.check_name(name)
+    except ValueError as error:
+        raise NoSuchLabError(str(error)) from error
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(layout.socket_address(os.getuid(), name))

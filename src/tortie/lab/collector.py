@@ -5,7 +5,7 @@
     GET /responses            {"responses": {"F": {"url": ..., "statusCode": 200, "json": {...}}, "B": null},
                                "fetches": {"F": {"url": ..., "reachable": true, "ipv4": true, "ipv6": true, "checked": {...}}, ...}}
     GET /responses/example    sample data
-    GET /events               for the page: ``responses`` as they change, and ``policies`` (Server-sent events)
+    GET /events               for the page: ``server``, ``responses`` and ``policies`` as they change (Server-sent events)
     GET /explain?from=F&to=B  why that connection is allowed or denied
     GET /                     the page
 
@@ -210,6 +210,7 @@ async def _collect(options: Namespace) -> None:
     store = open_store(layout.DATASTORE_URL, create=False) if layout.DATASTORE.exists() else None
     prober = Prober(options.http_request_seconds, options.http_connect_seconds, changed=options.say)
     collector = Collector(resources, prober, store)
+    collector.feed.introduce()
     with contextlib.ExitStack() as stack:
         async with asyncio.TaskGroup() as tasks:
             if store is not None:

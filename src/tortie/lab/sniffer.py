@@ -53,7 +53,7 @@ class Sniffer:
     def run(self, descriptor: int, count: int) -> None:
         """Write to *descriptor* until there have been *count* packets, or for ever for 0, or nobody reads them any more.
 
-        BrokenPipeError; KeyboardInterrupt by a signal.
+        BrokenPipeError; OSError if they cannot be written; KeyboardInterrupt by a signal.
         """
         _write(descriptor, file_header())
         poll = select.poll()
@@ -117,10 +117,16 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     print(f"capturing on {options.interface or 'all interfaces'}", file=sys.stderr, flush=True)
-    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+    failure = None
+    try:
         sniffer.run(sys.stdout.fileno(), options.count)
+    except (KeyboardInterrupt, BrokenPipeError):
+        pass
+    except OSError as error:  # a disk that is full
+        failure = f"Error: the packets cannot be written: {error.strerror}"
     lost = f", {dropped} more came too fast" if (dropped := sniffer.dropped) else ""
     print(f"{sniffer.written} packets captured{lost}", file=sys.stderr)
+    sys.exit(failure)
 
 
 def _parse() -> argparse.Namespace:

@@ -77,7 +77,10 @@ class Stopwatches:
         """One in each of *workloads*; returns when all are ready."""
         for workload in workloads:
             command = self._lab.exec_command(workload, [sys.executable, "-m", "tortie.lab.stopwatch"])
-            popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            # a session of its own: Ctrl-C is for the command, and the end of standard input ends it
+            popen = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            )
             assert popen.stdin is not None
             assert popen.stdout is not None
             self._processes[workload] = _Process(popen, popen.stdin, popen.stdout)

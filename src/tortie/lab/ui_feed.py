@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 
 from tortie.lab.http import Close, Send, Stream
 
@@ -16,6 +17,10 @@ class Feed:
         self._followers: set[Send] = set()
         self.followed = asyncio.Event()
         """Set while there is a follower."""
+
+    def introduce(self) -> None:
+        """Tell under ``server`` what no other program tells: a page that comes back to the address notices that another one answers."""
+        self.publish("server", secrets.token_hex(8))
 
     def publish(self, name: str, value: object) -> None:
         """Tell *value* under *name*; nothing is sent if it is what it was."""

@@ -3,7 +3,7 @@
     python -m tortie.lab.ui_lab DESCRIPTOR             in the fabric, with a listening socket of the user's network namespace
 
     GET /                              the page
-    GET /events                        for it: ``reachability`` and ``policies`` as they change (Server-sent events)
+    GET /events                        for it: ``server``, ``reachability`` and ``policies`` as they change (Server-sent events)
     GET /explain?from=shop/friend&to=shop/web&protocol=TCP&port=80    why that is allowed or denied
 
     {"workloads": [{"name": "shop/web", "host": "host1"}, ...], "ports": [{"workload": "shop/web", "protocol": "TCP", "port": 80}, ...],
@@ -81,6 +81,7 @@ class LabPage:
 
     async def run(self) -> None:
         """Measure for as long as anybody looks, until cancelled."""
+        self.feed.introduce()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._catalog.follow())
             tasks.create_task(follow_policies(self._store, demo_in(self._store), self.feed))

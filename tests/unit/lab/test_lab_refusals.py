@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tortie.lab.errors import LabError, MissingProgramError
+from tortie.lab.client import Lab
+from tortie.lab.errors import LabError, MissingProgramError, NoSuchLabError
 from tortie.lab.namespaces import explain_refusal
 from tortie.lab.processes import check_programs
 
@@ -48,6 +49,14 @@ def test_missing_programs_are_named_with_their_packages(tmp_path: Path) -> None:
         check_programs(str(tmp_path))
     assert "nft, bird" in str(caught.value)
     assert "apt-get install nftables bird2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("", id="empty"), pytest.param("x" * 200, id="longer than a socket's address")]
+)
+def test_a_name_that_no_lab_can_have_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(NoSuchLabError, match="cannot be the name of a lab: at most 40 lower-case letters"):
+        Lab.find(name)
 
 
 def test_every_failure_of_a_lab_reads_as_its_sentence() -> None:

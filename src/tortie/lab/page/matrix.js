@@ -1,6 +1,7 @@
 // Draws the matrix: a row for each workload, a column for each port, both by host; a cell can be pressed, and then asks why it is so.
 //
-// It fits its field: with many workloads cells become small, and names are told by the line below it instead.
+// It fits its field: with many workloads cells become small, and names are told by the line below it instead. On a narrow screen it
+// scrolls, so that names can be read and cells be pressed there too.
 
 import { html } from "./dom.js";
 import { indexOf, inWords, ITSELF, lettersAt } from "./outcomes.js";
@@ -10,6 +11,9 @@ const MARKS = { y: "✓", n: "✕", r: "!", x: "✕", "?": "" };
 const [SMALLEST, LARGEST, NAMED] = [5, 56, 15]; // pixels; cells from NAMED on have names beside them
 const [MARGIN, GAP] = [48, 3]; // around the cells; between those of two hosts
 const [NAMES, HOSTS] = [250, 30]; // beside and above the cells
+const NARROW = matchMedia("(max-width: 800px)"); // as in the style sheet
+const [FINGER, NAMES_NARROW] = [24, 200]; // pixels: the smallest cell there (WCAG 2.2, 2.5.8), and what is beside them
+const LETTER = 0.6; // of a host's name, in its font's size
 
 export class Matrix {
   // `ask(question)` is called when somebody wants to know why, `look(question, letters)` when somebody looks at a cell.
@@ -79,7 +83,7 @@ export class Matrix {
       html(
         "thead",
         {},
-        html("tr", {}, html("td", { colspan: 2, rowspan: 2, class: "corner" }), ...groups.map(({ value, length }) => html("th", { scope: "colgroup", colspan: length, class: "host" }, html("span", {}, value)))),
+        html("tr", {}, html("td", { rowspan: 2 }), html("td", { rowspan: 2, class: "corner" }), ...groups.map(({ value, length }) => html("th", { scope: "colgroup", colspan: length, class: "host" }, html("span", {}, value)))),
         html("tr", { class: "names" }, ...heads),
       ),
       html(
@@ -104,11 +108,23 @@ export class Matrix {
     const gaps = MARGIN + GAP * new Set(this.measured.workloads.map(({ host }) => host)).size;
     const [width, height] = [this.field.clientWidth - gaps, this.field.clientHeight - gaps];
     const within = (names) => Math.min((width - names) / columns, (height - names) / rows);
-    const named = within(NAMES) >= NAMED;
-    const size = Math.max(SMALLEST, Math.min(LARGEST, Math.floor(within(named ? NAMES : HOSTS))));
+    const named = NARROW.matches || within(NAMES) >= NAMED;
+    const size = NARROW.matches
+      ? clamp(FINGER, (width - NAMES_NARROW) / columns, LARGEST)
+      : clamp(SMALLEST, within(named ? NAMES : HOSTS), LARGEST);
     this.table.classList.toggle("named", named);
     this.table.classList.toggle("marked", size >= NAMED);
     this.table.style.setProperty("--cell", `${size}px`);
+    this.fitHosts(size);
+  }
+
+  // A host's name that is longer than its cells are turned, or left out: it must not stretch them.
+  fitHosts(size) {
+    const letter = LETTER * parseFloat(getComputedStyle(this.table).fontSize);
+    for (const head of this.table.querySelectorAll(".host")) {
+      const cells = Math.max(head.colSpan, head.rowSpan);
+      head.classList.toggle("short", cells * size < head.textContent.length * letter);
+    }
   }
 
   // --- who looks at it -------------------------------------------------------------------------------------------------------
@@ -158,6 +174,8 @@ export class Matrix {
     cell.focus();
   }
 }
+
+const clamp = (least, wanted, most) => Math.max(least, Math.min(most, Math.floor(wanted)));
 
 function updateCell(cell, letters, question) {
   if (cell.dataset.letters === letters) return;
