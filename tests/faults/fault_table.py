@@ -189,13 +189,13 @@ RULESET = (
     ),
     Fault(
         "what pre-DNAT policy allows skips forward policy", "ruleset/stages.py",
-        "allowed = self._already_allowed(Place.UNTRACKED_IN)",
-        "allowed = self._already_allowed(Place.UNTRACKED_IN, Place.PRE_DNAT)",
+        "yield from self._allowed_untracked(Place.UNTRACKED_IN)",
+        "yield from self._allowed_on_its_way_in()",
     ),
     Fault(
         "what pre-DNAT policy allows is judged again", "ruleset/stages.py",
-        "yield from self._already_allowed(Place.UNTRACKED_IN, Place.PRE_DNAT)",
-        "yield from self._already_allowed(Place.UNTRACKED_IN)",
+        "yield from self._allowed_on_its_way_in()",
+        "yield from self._allowed_untracked_on_its_way_in()",
     ),
     Fault(
         "defaultEndpointToHostAction Return drops", "ruleset/stages.py",

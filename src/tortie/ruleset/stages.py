@@ -122,8 +122,7 @@ class _Stages:
         if self._judges(Place.PRE_DNAT):
             yield _stage("pre-dnat", Hook.PREROUTING, -150, *self._pre_dnat())
         if self._judges(Place.FORWARD_IN):
-            allowed = self._already_allowed(Place.UNTRACKED_IN)
-            yield _stage("fwd-1-host-in", Hook.FORWARD, -4, _KNOWN, *allowed, *self._dispatch(Place.FORWARD_IN))
+            yield _stage("fwd-1-host-in", Hook.FORWARD, -4, *self._forward_in())
         yield _stage("fwd-2-wl-from", Hook.FORWARD, -3, *self._workload(Place.WORKLOAD_EGRESS))
         yield _stage("fwd-3-wl-to", Hook.FORWARD, -2, *self._workload(Place.WORKLOAD_INGRESS))
         if self._judges(Place.FORWARD_OUT):
@@ -167,22 +166,27 @@ class _Stages:
             Rule((match,), (Drop(),), "unknown workload interface") for match in self._looks_like_workload(interface)
         ]
 
-    def _already_allowed(self, *places: Place) -> list[Rule]:
-        """Skip what policy of an earlier stage, at one of *places*, has allowed.
+    def _allowed_untracked(self, place: Place, *also: Match) -> list[Rule]:
+        """Skip what untracked policy at *place* has allowed: what is untracked, or is as *also* tells.
 
-        Before our own pre-DNAT policy clears it the bit alone says nothing, for other tables may have set it: an untracked packet
-        is told by its state too. What the host sends to itself is tracked before it comes to untracked policy, and stays so
-        (Linux, nft_notrack_eval), so there the interface has to do.
+        The bit alone says nothing, for other tables may have set it, and pre-DNAT policy does.
         """
-        accepted = has_bit(self._marks.accepted)
-        if Place.PRE_DNAT in places and self._judges(Place.PRE_DNAT):
-            return [Rule((accepted,), (Accept(),), "allowed already")]
-        if not self._judges(*places):
+        if not self._judges(place):
             return []
-        states: list[Match] = [_UNTRACKED]
-        if Place.UNTRACKED_IN in places:
-            states.append(InterfaceMatch(Interface.IN, LOOPBACK))
-        return [Rule((state, accepted), (Accept(),), "allowed untracked") for state in states]
+        accepted = has_bit(self._marks.accepted)
+        return [Rule((state, accepted), (Accept(),), "allowed untracked") for state in (_UNTRACKED, *also)]
+
+    def _allowed_untracked_on_its_way_in(self) -> list[Rule]:
+        """What the host sends to itself is tracked before it comes to untracked policy, and stays so (Linux, nft_notrack_eval), so
+        there the interface has to do. It is never forwarded.
+        """
+        return self._allowed_untracked(Place.UNTRACKED_IN, InterfaceMatch(Interface.IN, LOOPBACK))
+
+    def _allowed_on_its_way_in(self) -> list[Rule]:
+        """The same by pre-DNAT policy, before which our bit is cleared."""
+        if self._judges(Place.PRE_DNAT):
+            return [Rule((has_bit(self._marks.accepted),), (Accept(),), "allowed already")]
+        return self._allowed_untracked_on_its_way_in()
 
     # --- the stages ---------------------------------------------------------------------------------------------------------
 
@@ -197,9 +201,14 @@ class _Stages:
 
     def _pre_dnat(self) -> Iterator[Rule]:
         yield _KNOWN
-        yield from self._already_allowed(Place.UNTRACKED_IN)
+        yield from self._allowed_untracked_on_its_way_in()
         yield self._clear()
         yield from self._dispatch(Place.PRE_DNAT)
+
+    def _forward_in(self) -> Iterator[Rule]:
+        yield _KNOWN
+        yield from self._allowed_untracked(Place.UNTRACKED_IN)
+        yield from self._dispatch(Place.FORWARD_IN)
 
     def _workload(self, place: Place) -> Iterator[Rule]:
         if PACKET_RATES[place] in self._names:
@@ -233,7 +242,7 @@ class _Stages:
     def _host_in(self) -> Iterator[Rule]:
         yield _KNOWN
         yield from self._leave_workloads(Interface.IN)
-        yield from self._already_allowed(Place.UNTRACKED_IN, Place.PRE_DNAT)
+        yield from self._allowed_on_its_way_in()
         yield from tunnel_rules(Side.SOURCE, self._tunnels, self._options)
         yield from self._dispatch(Place.HOST_IN)
 
@@ -242,7 +251,7 @@ class _Stages:
         -100): it is judged when it is routed.
         """
         yield _KNOWN
-        yield from self._already_allowed(Place.UNTRACKED_OUT)
+        yield from self._allowed_untracked(Place.UNTRACKED_OUT)
         yield from tunnel_rules(Side.DESTINATION, self._tunnels, self._options)
         waits = (set_bit(self._marks.waiting), Accept())
         yield Rule((DestinationNATMatch(),), waits, "judged after NAT")

@@ -178,7 +178,9 @@ def cluster(*policies: Resource) -> Cluster:
         document = {"kind": "Pod", "metadata": {"name": "pod", "namespace": namespace}, "spec": {"containers": []}}
         networks = (Address.parse(f"10.0.0.{number}").network(),)
         pod = codec.from_document(document, kubernetes.Pod)
-        resources.append(workload_endpoint(pod, node=HostName("n"), ifname=f"cali{number}", mac=None, networks=networks))
+        resources.append(
+            workload_endpoint(pod, node=HostName("n"), ifname=f"cali{number}", mac=None, networks=networks)
+        )
     for resource in policies:
         for key, means in meaning(resource).items():  # as the store gives it back
             resources.append(stored_resource(key, for_storage(means, uid="", creation_timestamp="")))

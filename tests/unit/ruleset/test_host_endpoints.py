@@ -227,6 +227,13 @@ def test_an_allow_skips_forward_policy_only_if_untracked(use, expected):
     assert Host().endpoint("eth0", forward=(DENY,), **{use: (ALLOW,)}).passes(*TO_POD) is expected
 
 
+def test_nor_does_a_pre_dnat_allow_where_untracked_policy_stands_as_well():
+    """Loopback too, where what untracked policy has allowed may be tracked."""
+    uses = {"untracked": (PASS,), "pre_dnat": (ALLOW,), "forward": (DENY,)}
+    host = Host().endpoint("eth0", **uses).endpoint("lo", **uses)
+    assert [host.passes(came, "eth1") for came in ("eth0", "lo")] == [False, False]
+
+
 @pytest.mark.parametrize("use", ["pre_dnat", "untracked"])
 def test_an_allow_never_skips_the_workloads_own_policy(use):
     host = Host().workload("deny").endpoint("eth0", **{use: (ALLOW,)})
