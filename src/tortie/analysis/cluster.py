@@ -44,7 +44,7 @@ class KnownCluster(msgspec.Struct, frozen=True, kw_only=True):
     host_network: Mapping[str, str]
     """The node of each pod that has the host's network: ``namespace/pod``."""
     nodes: Mapping[str, tuple[Address, ...]]
-    """Every node that anything names, with its own addresses where they are known."""
+    """Every node that anything names, with its own addresses where they are known; by name."""
     services: Mapping[str, Service] = {}
     """By ``namespace/name``."""
     left_out: tuple[str, ...] = ()
@@ -216,4 +216,4 @@ def _nodes(resources: Iterable[Resource], others: Iterable[str]) -> dict[str, tu
                 found.setdefault(resource.spec.node, ())
             case _:
                 pass
-    return {node: tuple(dict.fromkeys(addresses)) for node, addresses in found.items()}
+    return {node: tuple(dict.fromkeys(addresses)) for node, addresses in sorted(found.items())}

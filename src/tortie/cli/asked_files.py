@@ -46,10 +46,10 @@ def asked_files(files: Sequence[str], question: Question, *, recursive: bool) ->
         known, needed = needed, texts.needed(words)
         if needed == known:
             checked(results)
-            tell_left_out(found.cluster)
+            tell_left_out(found.cluster, found.read)
             return found
     found = _found(checked(texts.results()), question, texts)
-    tell_left_out(found.cluster)
+    tell_left_out(found.cluster, found.read)
     return found
 
 

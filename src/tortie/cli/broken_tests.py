@@ -10,10 +10,12 @@ from tortie.analysis.assertions import Located, Outcome, broken, judge
 from tortie.analysis.assertions.outcome import of_resource
 from tortie.analysis.provenance import Provenance
 from tortie.cli.errors import CommandError
-from tortie.cli.planned import Planned
+from tortie.cli.planned import Planned, may_break, planned_for
 from tortie.cli.policy_guard import NEVERTHELESS
 from tortie.cli.policy_test_reports import explained
+from tortie.cli.stored import Stored
 from tortie.cli.unmatched import valid_resources
+from tortie.cli.writing import Change
 from tortie.datastore.store import Entry
 from tortie.model.policytest import PolicyTest
 from tortie.verdict import Cluster
@@ -22,16 +24,23 @@ _TOLD = 3
 """So many broken assertions are told with what decides."""
 
 
-def refuse_broken(states: Planned, tests: Iterable[Entry]) -> None:
-    """CommandError if an assertion of *tests* holds before and not after, with what decides then."""
-    found = broken(states.before, states.after, _located(tests))
+def judged(stored: Stored, changes: Sequence[Change], kept: Iterable[Entry], written: Iterable[Entry]) -> None:
+    """CommandError if *changes* break a test that is *kept*, with what decides then; tell which of those *written* do not hold."""
+    tests, new = _located(kept), _located(written)
+    if not new and not may_break(stored, changes, tests):
+        return
+    try:
+        states = planned_for(stored, changes, [*tests, *new])
+    except CommandError as error:
+        raise CommandError(f"{error}; {NEVERTHELESS}") from error
+    found = () if states.is_same else broken(states.before, states.after, tests)
     if found:
         raise CommandError("\n".join(_lines(states, found)))
+    _warn_of_failing(judge(states.after, new))
 
 
-def warn_of_failing(states: Planned, tests: Iterable[Entry]) -> None:
-    """Tell on standard error which assertions of *tests* do not hold."""
-    for outcome in judge(states.after, _located(tests)):
+def _warn_of_failing(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
         if outcome.error:
             click.echo(f"Warning: {_called(outcome)}: cannot be asked: {outcome.error}", err=True)
         elif outcome.failing:

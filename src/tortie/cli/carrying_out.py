@@ -15,6 +15,7 @@ from tortie.cli import output
 from tortie.cli.datastore import open_store
 from tortie.cli.place import Place
 from tortie.cli.policy_guard import guarded, unchecked
+from tortie.cli.stored import Stored
 from tortie.cli.writing import Action, Change, Outcome, PartlyDoneError, Stamp, batches, perform
 from tortie.datastore.store import Store
 
@@ -55,32 +56,34 @@ def carry_out(
     check = unchecked if ignore_policy_tests else guarded
     with open_store(place, create=create and report.dry_run == "none") as store:
         if report.dry_run != "none":
-            changes = plan(store)
-            _show_only(store, changes, report)
+            changes, stored = plan(store), Stored(store)
+            _show_only(stored, changes, report)
             if report.dry_run == "server":
-                check(store, changes)
+                check(stored, changes)
             then(store)
             return
         with _telling_what_was_done(report):
-            outcomes = perform(store, lambda: check(store, plan(store)), time.monotonic_ns, is_repeatable=is_repeatable)
+            outcomes = perform(
+                store, lambda: check(Stored(store), plan(store)), time.monotonic_ns, is_repeatable=is_repeatable
+            )
         then(store)
     tell(outcomes, report)
     _tell_of_parts(len({outcome.revision for outcome in outcomes if outcome.committed_at_ns is not None}))
 
 
-def _show_only(store: Store, changes: Sequence[Change], report: Report) -> None:
+def _show_only(stored: Stored, changes: Sequence[Change], report: Report) -> None:
     from tortie.cli.difference import difference  # noqa: PLC0415 - YAML takes time to load
 
     outcomes = dict.fromkeys(Outcome(change.key, change.action, change.revision, None) for change in changes)
     tell(outcomes, report)
     if report.form == "text":
-        for line in difference(store, changes):
+        for line in difference(stored.store, changes):
             click.echo(line)
         if report.dry_run == "server":
             from tortie.cli.consequences import show_what_opens_and_closes  # noqa: PLC0415 - rules take time to load
 
-            show_what_opens_and_closes(store, changes)
-    writing = [batch for batch in batches(changes, store.limits) if any(change.writes for change in batch)]
+            show_what_opens_and_closes(stored, changes)
+    writing = [batch for batch in batches(changes, stored.store.limits) if any(change.writes for change in batch)]
     _tell_of_parts(len(writing))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import click
@@ -17,8 +17,12 @@ from tortie.cli.settings import Settings
 from tortie.conversion import as_calico, convert
 from tortie.datastore.store import Store, entries
 from tortie.datastore.validation import InvalidValue, validate
+from tortie.model.advice import unenforced_peers
+from tortie.model.document import ReadResource
+from tortie.model.fieldpath import path_text
 from tortie.model.kinds import ResourceKey
 from tortie.model.kubernetes import Pod
+from tortie.model.kubernetes_cluster_policy import ClusterNetworkPolicy
 from tortie.model.meta import HostName, Resource
 from tortie.model.updates import OwnersUpdate, ResourceUpdate, Update
 
@@ -40,7 +44,8 @@ def files_or_store(files: Sequence[str], *, recursive: bool, settings: Settings)
     if not files:
         with open_store(settings.connection()) as store:
             return _of_store(store)
-    return Found(_filled_in(_of_files(files, recursive=recursive)))
+    read = _of_files(files, recursive=recursive)
+    return Found(_filled_in(read, told=_told(read)))
 
 
 def node_of(cluster: KnownCluster, host: str) -> HostName:
@@ -58,7 +63,8 @@ def with_and_without(files: Sequence[str], *, recursive: bool, settings: Setting
         stored, _ = _valid(store)
     meant = {key for resource in changed.values() if not isinstance(resource, Pod) for key in convert(resource).objects}
     kept = {key: resource for key, resource in stored.items() if key not in meant}
-    return _filled_in(stored), _filled_in(followed(stored, {**kept, **changed}))
+    before = _filled_in(stored)
+    return before, _filled_in(followed(stored, {**kept, **changed}), told=(*_told(changed), *before.left_out))
 
 
 def _of_files(files: Sequence[str], *, recursive: bool) -> dict[ResourceKey, Resource]:
@@ -66,9 +72,9 @@ def _of_files(files: Sequence[str], *, recursive: bool) -> dict[ResourceKey, Res
     return {item.key: item.resource for item in read}
 
 
-def _filled_in(resources: Mapping[ResourceKey, Resource]) -> KnownCluster:
+def _filled_in(resources: Mapping[ResourceKey, Resource], told: tuple[str, ...] = ()) -> KnownCluster:
     cluster = cluster_of_resources(resources)
-    tell_left_out(cluster)
+    _tell(cluster, told)
     return cluster
 
 
@@ -80,10 +86,22 @@ def cluster_of_resources(resources: Mapping[ResourceKey, Resource]) -> KnownClus
         raise CommandError(str(error)) from error
 
 
-def tell_left_out(cluster: KnownCluster) -> None:
-    """Say on standard error what of the cluster means nothing."""
+def tell_left_out(cluster: KnownCluster, read: Iterable[ReadResource]) -> None:
+    """Say on standard error what means nothing of the cluster of *read*, unless whoever read that has told it with its place."""
+    _tell(cluster, _told({item.key: item.resource for item in read}))
+
+
+def _tell(cluster: KnownCluster, told: tuple[str, ...]) -> None:
+    """All that does not begin as what was *told*."""
     for sentence in cluster.left_out:
-        click.echo(f"Warning: {sentence}", err=True)
+        if not sentence.startswith(told):
+            click.echo(f"Warning: {sentence}", err=True)
+
+
+def _told(read: Mapping[ResourceKey, Resource]) -> tuple[str, ...]:
+    """How sentences begin that are about a rule of which readers of files are told."""
+    policies = [(key, resource) for key, resource in read.items() if isinstance(resource, ClusterNetworkPolicy)]
+    return tuple(f"{key}: {path_text(path[:3])} " for key, policy in policies for path, _ in unenforced_peers(policy))
 
 
 def _of_store(store: Store) -> Found:

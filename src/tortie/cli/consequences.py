@@ -11,8 +11,8 @@ from tortie.analysis.reach.states import States, load
 from tortie.cli.change_tables import print_changes
 from tortie.cli.errors import CommandError
 from tortie.cli.planned import bearing, planned_if_small
+from tortie.cli.stored import Stored
 from tortie.cli.writing import Change
-from tortie.datastore.store import Store
 
 AT_MOST = 20_000
 """Stored resources that are read to tell it: a second's worth."""
@@ -20,10 +20,10 @@ AT_MOST_PAIRS = 5_000_000
 """Pairs of ends that are compared: some five seconds' worth."""
 
 
-def show_what_opens_and_closes(store: Store, changes: Sequence[Change]) -> None:
+def show_what_opens_and_closes(stored: Stored, changes: Sequence[Change]) -> None:
     """As `tortie policy diff` would; nothing where none of *changes* bears on it. Why it is not told goes to standard error."""
     try:
-        states = _states(store, changes)
+        states = _states(stored, changes)
     except CommandError as error:
         click.echo(f"Note: what opens and closes is not shown: {error}", err=True)
         return
@@ -32,11 +32,11 @@ def show_what_opens_and_closes(store: Store, changes: Sequence[Change]) -> None:
         print_changes(difference(states))
 
 
-def _states(store: Store, changes: Sequence[Change]) -> States | None:
+def _states(stored: Stored, changes: Sequence[Change]) -> States | None:
     """What to compare; None if nothing, CommandError if it is too much."""
     if not bearing(changes):
         return None
-    found = planned_if_small(store, changes, AT_MOST)
+    found = planned_if_small(stored, changes, AT_MOST)
     if found is None:
         raise _too_many(f"{AT_MOST:,} resources are stored")
     states = load(found.before.resources, found.after.resources)

@@ -23,6 +23,7 @@ from tortie.cli.naming import required_keys
 from tortie.cli.options import namespace_option, policy_tests_option, report_option, version_option
 from tortie.cli.policy_guard import Guard, guarded, unchecked
 from tortie.cli.settings import Settings, datastore_options
+from tortie.cli.stored import Stored
 from tortie.cli.writing import Change, Outcome, Stamp, perform, plan_apply
 from tortie.cli.writing.modifying import current_document
 from tortie.cli.writing.reading import find
@@ -102,7 +103,7 @@ def _edited(store: Store, keys: Sequence[ResourceKey], check: Guard) -> tuple[Ou
 
 
 def _planned(store: Store, resources: Sequence[ReadResource], stamp: Stamp, check: Guard) -> Sequence[Change]:
-    return check(store, plan_apply(store, resources, stamp))
+    return check(Stored(store), plan_apply(store, resources, stamp))
 
 
 class _Wrong(NamedTuple):

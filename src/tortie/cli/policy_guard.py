@@ -8,43 +8,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from tortie.cli.errors import CommandError
+from tortie.cli.stored import Stored
 from tortie.cli.writing import Change
 from tortie.datastore.store import Entry, Put, Store, entries
 from tortie.model import kinds
 
 NEVERTHELESS = "with --ignore-policy-tests it is written nevertheless"
 
-Guard: TypeAlias = Callable[[Store, Sequence[Change]], Sequence[Change]]
+Guard: TypeAlias = Callable[[Stored, Sequence[Change]], Sequence[Change]]
 """Between a plan and its commit: the changes, unless they are refused."""
 
 
-def unchecked(_: Store, changes: Sequence[Change]) -> Sequence[Change]:
+def unchecked(_: Stored, changes: Sequence[Change]) -> Sequence[Change]:
     """*changes*, whatever they break."""
     return changes
 
 
-def guarded(store: Store, changes: Sequence[Change]) -> Sequence[Change]:
+def guarded(stored: Stored, changes: Sequence[Change]) -> Sequence[Change]:
     """*changes*; CommandError if they break a test, a warning for each new one that fails.
 
-    Where no test is stored and none is written, nothing else is read.
+    Where no test is stored and none is written, nothing else is read; else what can bear on the tests' ends is decoded.
     """
-    kept, written = _tests_after(store, changes)
+    kept, written = _tests_after(stored.store, changes)
     if not (kept or written) or not any(change.writes for change in changes):
         return changes
-    from tortie.cli.broken_tests import refuse_broken, warn_of_failing  # noqa: PLC0415 - few datastores have tests
-    from tortie.cli.planned import bearing, planned  # noqa: PLC0415 - and rules take time to load
+    from tortie.cli.broken_tests import judged  # noqa: PLC0415 - few datastores have tests, and rules take time to load
+    from tortie.cli.planned import bearing  # noqa: PLC0415 - the same
 
     kept = kept if bearing(changes) else []
     if kept or written:
-        try:
-            states = planned(store, changes)
-        except CommandError as error:
-            raise CommandError(f"{error}; {NEVERTHELESS}") from error
-        if kept:
-            refuse_broken(states, kept)
-        if written:
-            warn_of_failing(states, written)
+        judged(stored, changes, kept, written)
     return changes
 
 

@@ -122,7 +122,7 @@ def _of_files(files: Sequence[str], *, recursive: bool) -> _Asked:
     results = list(readings(files, recursive=recursive, prepare=of_a_cluster))
     resources = checked(results)
     cluster = cluster_of_resources({item.key: item.resource for item in resources})
-    tell_left_out(cluster)
+    tell_left_out(cluster, resources)
     tests = tuple(located for result in results for located in _tests(result))
     return _Asked(cluster, tests, Provenance.of_documents(resources))
 

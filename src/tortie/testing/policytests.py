@@ -28,7 +28,7 @@ from tortie.model.kinds import key_of
 from tortie.model.policytest import Connections, PolicyAssertion, Texts
 from tortie.net import Address, Network
 from tortie.testing.clusters import random_cluster
-from tortie.testing.reachability import with_peculiar_addresses
+from tortie.testing.reachability import with_peculiar_endpoints
 from tortie.testing.topology import OUTSIDE
 from tortie.testing.vocabulary import PORT_NUMBERS, chance, some
 from tortie.verdict import Cluster, EndpointRef, HostRef, Verdict
@@ -67,9 +67,9 @@ def run(seed: int, counts: Counter[str]) -> Iterator[str]:
 
 
 def _disagreements(rng: Random, counts: Counter[str]) -> Iterator[str]:
-    resources = with_peculiar_addresses(rng, random_cluster(rng))
+    resources = with_peculiar_endpoints(rng, random_cluster(rng).calico())
     cluster = known({key_of(resource): resource for resource in resources}, resources)
-    tests = [_test(rng, cluster, number) for number in range(TESTS)]
+    tests = [random_test(rng, cluster, number) for number in range(TESTS)]
     judge = Judge(cluster, tests)
     trying = _Trying(rng, cluster, judge)
     tried: list[Tried] = []
@@ -83,7 +83,8 @@ def _disagreements(rng: Random, counts: Counter[str]) -> Iterator[str]:
         yield from _unable(rng, cluster, counts)
 
 
-def _test(rng: Random, cluster: KnownCluster, number: int) -> Located:
+def random_test(rng: Random, cluster: KnownCluster, number: int) -> Located:
+    """A test of *cluster*."""
     ports: Texts = () if chance(rng, 0.3) else some(rng, _PORTS, 3)
     connections = Connections(from_=_ends(rng, cluster), to=_ends(rng, cluster), ports=ports)
     assertion = PolicyAssertion(deny=connections) if chance(rng, 0.5) else PolicyAssertion(allow=connections)

@@ -1,7 +1,7 @@
 """Differential: what ``tortie.analysis.reach`` says of all packets at once == what the oracle says of each.
 
 Every pair of ends of a random cluster is asked about, in both families, with packets of every protocol: at the ports and types that
-anything names, and at the edges of what the answer says. Some workloads have no address, and now and then two share one. Ends are
+anything names, and at the edges of what the answer says. Some workloads have no address, and now and then two share one, or a link. Ends are
 also all hosts, those with host endpoints only, or none.
 """
 
@@ -23,8 +23,8 @@ from tortie.analysis.reach.state import Reach
 from tortie.analysis.reach.universe import universe
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.meta import Resource
-from tortie.net import ICMP, ICMPV6, IPIP, SCTP, TCP, UDP, UDPLITE, Address, Family, Network, Protocol
-from tortie.testing.clusters import RandomCluster, random_cluster
+from tortie.net import ICMP, ICMPV6, IPIP, SCTP, TCP, UDP, UDPLITE, Address, Family, Protocol
+from tortie.testing.clusters import random_cluster
 from tortie.testing.tally import Tally
 from tortie.testing.vocabulary import PORT_NUMBERS, chance
 from tortie.verdict import Cluster, Endpoint, EndpointRef, Flow, Verdict
@@ -67,7 +67,7 @@ def run(seed: int, tally: Tally) -> Iterator[Disagreement]:
     rng = Random(seed)
     random = random_cluster(rng, hosts=rng.choice((1, 2, 2, 3)))
     known = {str(host): random.topology.interfaces(host) for host in random.hosts} if chance(rng, 0.5) else None
-    cluster = Cluster.of(with_peculiar_addresses(rng, random), known)
+    cluster = Cluster.of(with_peculiar_endpoints(rng, random.calico()), known)
     source_port = rng.choice(_SOURCE_PORTS)
     ends: list[Hosts] = [{}, *(hosts_as_ends([cluster], all_hosts=all_hosts)[0] for all_hosts in (False, True))]
     hosts = rng.choice(ends)
@@ -95,16 +95,19 @@ def differing(
                         yield flow, verdict
 
 
-def with_peculiar_addresses(rng: Random, random: RandomCluster) -> list[Resource]:
-    """The cluster's resources; some of its workloads have no address, or have that of another."""
-    networks = [endpoint.spec.ip_networks for endpoint in random.endpoints]
-    return [_peculiar(rng, r, networks) if isinstance(r, WorkloadEndpoint) else r for r in random.calico()]
+def with_peculiar_endpoints(rng: Random, resources: Sequence[Resource]) -> list[Resource]:
+    """*resources*, some workloads of which have no address, or the address of another, or claim the link of another."""
+    endpoints = [resource for resource in resources if isinstance(resource, WorkloadEndpoint)]
+    return [_peculiar(rng, r, endpoints) if isinstance(r, WorkloadEndpoint) else r for r in resources]
 
 
-def _peculiar(rng: Random, endpoint: WorkloadEndpoint, networks: Sequence[tuple[Network, ...]]) -> WorkloadEndpoint:
-    own = endpoint.spec.ip_networks
-    given = rng.choice((own,) * 16 + ((), own[:1], own[1:], rng.choice(networks)))
-    return msgspec.structs.replace(endpoint, spec=msgspec.structs.replace(endpoint.spec, ip_networks=given))
+def _peculiar(rng: Random, endpoint: WorkloadEndpoint, all_of_them: Sequence[WorkloadEndpoint]) -> WorkloadEndpoint:
+    own, other = endpoint.spec, rng.choice(all_of_them).spec
+    networks = rng.choice((own.ip_networks,) * 16 + ((), own.ip_networks[:1], own.ip_networks[1:], other.ip_networks))
+    links = [each.spec.interface_name for each in all_of_them if each.spec.node == own.node]
+    link = rng.choice(links) if chance(rng, 0.15) else own.interface_name
+    spec = msgspec.structs.replace(own, ip_networks=networks, interface_name=link)
+    return msgspec.structs.replace(endpoint, spec=spec)
 
 
 def all_ends(reach: Reach, hosts: Hosts) -> Iterator[End]:

@@ -7,6 +7,7 @@ from shop_cluster import POLICY, allow, cluster, deny
 
 from tortie.analysis.assertions import Located, Outcome, broken, judge
 from tortie.analysis.assertions.oracle import Oracle
+from tortie.conversion import interface_name
 from tortie.verdict import Cluster
 
 OTHER = POLICY.replace("role: web", "role: job")
@@ -60,6 +61,7 @@ def test_all_of_it_must_be_so(test: Located, expected: bool) -> None:
         (deny("wbe", "db"), "did you mean shop/web?"),
         (deny("x-*", "db"), "no pod, other workload or host is called as the pattern 'shop/x-*' says"),
         (deny("web", "web"), "shop/web is both ends, and a workload always reaches itself"),
+        (deny("web", "shop/one-k8s-web-eth0"), "shop/web is both ends, and a workload always reaches itself"),
         (deny("1.1.1.1", "2.2.2.2"), "neither 1.1.1.1 nor 2.2.2.2 is of this cluster"),
         (deny("web", "fd00::1"), "have no IP version in common"),
         (deny("web", "db", "icmpv6"), "have no IP version in common in which such packets can be sent"),
@@ -117,6 +119,23 @@ def test_a_host_always_takes_neighbour_discovery_which_no_test_means_by_everythi
     pod = TWINS.partition("---")[0].replace("nodeName: one", "nodeName: three")
     assert outcome(deny("twin-0", "host:three", within="twins"), node, pod).passed
     assert outcome(deny("twin-0", "host:three", "icmpv6/135", within="twins"), node, pod).failing == 1
+
+
+def test_policies_of_whose_link_it_is_are_asked_and_what_others_send_over_it_is_lost() -> None:
+    endpoint = """
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: two-k8s-late-eth0, namespace: shop, labels: {role: job}}
+spec: {orchestrator: k8s, node: two, pod: late, endpoint: eth0, interfaceName: LINK, ipNetworks: [10.0.0.9/32], profiles: [kns.shop]}
+"""
+    alone, waiting = (endpoint.replace("LINK", link) for link in ("cali1", interface_name("shop", "db")))
+    for test, holds_alone, holds_waiting in (
+        (deny("job", "late", "tcp/80", within=""), False, True),
+        (allow("late", "job", "tcp/80", within=""), True, False),
+        (allow("web", "late", "tcp/5432"), True, True),
+    ):
+        assert outcome(test, POLICY, alone).passed is holds_alone
+        assert outcome(test, POLICY, waiting).passed is holds_waiting
 
 
 def test_a_counter_example_is_a_packet_that_the_oracle_was_asked_about() -> None:

@@ -17,8 +17,9 @@ from tortie.analysis.reach.state import Reach
 from tortie.analysis.reach.states import States, load
 from tortie.model.kinds import ResourceKey
 from tortie.model.meta import Resource
-from tortie.testing.clusters import random_cluster
+from tortie.testing.clusters import RandomCluster, random_cluster
 from tortie.testing.histories import keyed, later
+from tortie.testing.reachability import with_peculiar_endpoints
 
 SEEDS = range(1000 if "TORTIE_SOAK" in os.environ else 60)
 POLICIES = ("NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy")
@@ -60,8 +61,8 @@ def test_of_any_change_the_difference_is_that_of_whole_matrices(first: int) -> N
     for seed in range(first, first + 20):
         rng = Random(seed)
         cluster = random_cluster(rng)
-        after = keyed(later(rng, cluster).calico())
-        states = load(keyed(cluster.calico()), after, all_hosts=bool(seed % 2))
+        after = _resources(seed, later(rng, cluster))
+        states = load(_resources(seed, cluster), after, all_hosts=bool(seed % 2))
         assert told_difference(states) == whole_difference(states), seed
 
 
@@ -71,8 +72,8 @@ def test_of_changed_policies_it_is_so_too_and_others_are_not_looked_at(first: in
     for seed in range(first, first + 20):
         rng = Random(seed)
         cluster = random_cluster(rng)
-        before = {key: r for key, r in keyed(cluster.calico()).items() if key.kind.name != "HostEndpoint"}
-        after = _with_policies_of(before, keyed(later(rng, cluster).calico()))
+        before = {key: r for key, r in _resources(seed, cluster).items() if key.kind.name != "HostEndpoint"}
+        after = _with_policies_of(before, _resources(seed, later(rng, cluster)))
         states = load(before, after, all_hosts=bool(seed % 2))
         assert told_difference(states) == whole_difference(states), seed
         some += states.ingress | states.egress != states.before.universe.everybody
@@ -85,13 +86,18 @@ def test_of_changed_workloads_it_is_so_too_and_what_is_not_with_them_is_not_look
     for seed in range(first, first + 20):
         rng = Random(seed)
         cluster = random_cluster(rng)
-        before = {key: r for key, r in keyed(cluster.calico()).items() if key.kind.name != "HostEndpoint"}
+        before = {key: r for key, r in _resources(seed, cluster).items() if key.kind.name != "HostEndpoint"}
         changing = ("WorkloadEndpoint", *rng.choice(((), ("Profile",), ("EndpointSlice",), POLICIES)))
-        after = _with_those_of(before, keyed(later(rng, cluster).calico()), changing)
+        after = _with_those_of(before, _resources(seed, later(rng, cluster)), changing)
         states = load(before, after)
         assert told_difference(states) == whole_difference(states), seed
         some += states.ingress | states.egress not in (0, states.before.universe.everybody)
     assert some
+
+
+def _resources(seed: int, cluster: RandomCluster) -> Resources:
+    """With workloads that share addresses and links; mostly the same ones in the states of one seed."""
+    return keyed(with_peculiar_endpoints(Random(seed), cluster.calico()))
 
 
 def slice_of(address: str) -> Document:

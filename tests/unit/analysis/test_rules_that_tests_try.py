@@ -12,6 +12,7 @@ from tortie.analysis.assertions.coverage import coverage
 from tortie.analysis.assertions.written import written_coverage
 from tortie.analysis.provenance import Provenance
 from tortie.analysis.templates import of_a_cluster
+from tortie.conversion import interface_name
 from tortie.model.document import read
 
 TIER = (
@@ -58,6 +59,21 @@ DB = "NetworkPolicy shop/db spec.ingress[0]"
 )
 def test_a_rule_is_tried_by_what_it_decides_about(test: Located, expected: str) -> None:
     assert states((POLICY,), test)[DB] == expected
+
+
+def test_what_is_sent_over_anothers_link_tries_no_rule() -> None:
+    """It is lost before; what is received there is judged by the policies of whoever has the link."""
+    late = f"""
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {{name: two-k8s-late-eth0, namespace: shop}}
+spec:
+  {{orchestrator: k8s, node: two, pod: late, endpoint: eth0, interfaceName: {interface_name("shop", "db")}, ipNetworks: [10.0.0.9/32]}}
+"""
+    both = POLICY + "  egress: [{}]\n  policyTypes: [Ingress, Egress]\n"
+    tried = states((both, late), deny("late", "web"), allow("web", "late", "tcp/5432"))
+    assert tried[DB] == "tested"
+    assert tried[DB.replace("ingress", "egress")] == "untested"
 
 
 def test_what_the_source_may_not_send_tries_nothing_at_the_destination() -> None:

@@ -164,14 +164,284 @@ def test_only_what_bears_on_it_is_judged_and_only_where_there_are_tests(
     monkeypatch.setattr(
         SQLiteStore, "list", lambda self, prefix, **given: asked.append(prefix) or listing(self, prefix, **given)
     )
-    pool = {
+    reservation = {
         "apiVersion": "projectcalico.org/v3",
-        "kind": "IPPool",
-        "metadata": {"name": "p"},
-        "spec": {"cidr": "10.0.0.0/16"},
+        "kind": "IPReservation",
+        "metadata": {"name": "r"},
+        "spec": {"reservedCIDRs": ["10.0.0.0/24"]},
     }
-    tortie("apply", "-f", "-", stdin=json.dumps(pool))
+    tortie("apply", "-f", "-", stdin=json.dumps(reservation))
     assert kinds.POLICY_TEST.prefix in asked
     assert kinds.NETWORK_POLICY.prefix not in asked
     tortie("delete", "netpol", "db", "-n", "shop", status=has_test)
     assert (kinds.NETWORK_POLICY.prefix in asked) is has_test
+
+
+def test_a_change_that_bears_on_no_end_has_no_other_namespace_read(
+    tortie: Tortie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tortie("apply", "-f", "-", stdin=pod("x", "b", "10.0.0.1") + pod("x", "c", "10.0.0.2") + CLUSTER)
+    tortie("apply", "-f", "-", stdin=OTHERS.replace("namespace: shop", "namespace: b"))
+    tortie("apply", "-f", "-", stdin=TEST)
+    asked: list[str] = []
+    listing = SQLiteStore.list
+    monkeypatch.setattr(
+        SQLiteStore, "list", lambda self, prefix, **given: asked.append(prefix) or listing(self, prefix, **given)
+    )
+    tortie("delete", "netpol", "db", "-n", "b")
+    pods = {prefix for prefix in asked if prefix.startswith(kinds.POD.prefix)}
+    assert pods == {f"{kinds.POD.prefix}{namespace}/" for namespace in ("b", "shop")}
+
+
+def test_a_change_of_the_hosts_tunnels_is_judged_too(tortie: Tortie) -> None:
+    tortie("apply", "-f", "-", stdin=TUNNEL + asserting("allow: {from: 'host:one', to: 'host:two', ports: '4'}"))
+    none = TUNNEL.replace("ipipMode: Always", "ipipMode: Never")
+    assert "this would break" in tortie("apply", "-f", "-", stdin=none, status=1).stderr
+
+
+def pod(name: str, namespace: str, address: str, **labels: str) -> str:
+    """A pod as a document, followed by another one."""
+    document = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"nodeName": "host1", "containers": [{"name": "main", "ports": [{"containerPort": 80}]}]},
+        "status": {"podIP": address, "phase": "Running"},
+    }  # fmt: skip
+    return f"{json.dumps(document)}\n---\n"
+
+
+def policy(selector: str, source: str) -> str:
+    """A policy of the whole cluster, followed by another document."""
+    document = {
+        "apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "g"},
+        "spec": {"selector": selector, "ingress": [{"action": "Allow", "source": {"selector": source}}]},
+    }  # fmt: skip
+    return f"{json.dumps(document)}\n---\n"
+
+
+def endpoint(name: str, namespace: str, address: str, link: str, *profiles: str, **labels: str) -> str:
+    """A workload endpoint that has no pod, as a document, followed by another one."""
+    document = {
+        "apiVersion": "projectcalico.org/v3", "kind": "WorkloadEndpoint",
+        "metadata": {"name": f"host1-k8s-{name}-eth0", "namespace": namespace, "labels": labels},
+        "spec": {"orchestrator": "k8s", "node": "host1", "pod": name, "endpoint": "eth0", "interfaceName": link,
+                 "ipNetworks": [f"{address}/32"], "profiles": [f"kns.{namespace}", *profiles]},
+    }  # fmt: skip
+    return f"{json.dumps(document)}\n---\n"
+
+
+def asserting(what: str) -> str:
+    return f"{{apiVersion: tortie.dev/v1, kind: PolicyTest, metadata: {{name: t, namespace: a}}, spec: {{tests: [{what}]}}}}"
+
+
+TUNNEL = """
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: p}
+spec: {cidr: 10.0.0.0/16, ipipMode: Always}
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: two}
+spec: {node: two, interfaceName: eth0, expectedIPs: [192.0.2.2]}
+---
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: one}
+spec: {bgp: {ipv4Address: 192.0.2.1/24}}
+---
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: two}
+spec: {bgp: {ipv4Address: 192.0.2.2/24}}
+---
+"""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: b}
+spec: {clusterIP: 10.96.0.1, selector: {app: web}, ports: [{port: 80}]}
+---
+"""
+BEHIND = """
+apiVersion: v1
+kind: Service
+metadata: {name: two, namespace: a}
+spec: {clusterIP: 10.96.0.2, ports: [{port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: two, namespace: a, labels: {kubernetes.io/service-name: two}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.2]}, {addresses: [192.0.2.1]}]
+ports: [{port: 80}]
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: one}
+spec: {node: one, interfaceName: eth0, expectedIPs: [192.0.2.1, 10.0.0.2], profiles: [projectcalico-default-allow]}
+---
+"""
+ACCOUNT = (
+    "{apiVersion: v1, kind: ServiceAccount, metadata: {name: reader, namespace: c, labels: {role: reader}}}\n---\n"
+)
+PODS = pod("web", "b", "10.0.0.2", app="web") + pod("client", "a", "10.0.0.1", app="client")
+ANNOTATED = (
+    pod("twin", "c", "", role="twin")
+    .replace('"namespace": "c"', '"namespace": "c", "annotations": {"cni.projectcalico.org/podIPs": "10.0.0.1/32"}')
+    .replace('"podIP": "", ', "")
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "test", "change"),
+    [
+        pytest.param(
+            PODS + policy("app == 'web'", "role == 'twin'") + pod("twin", "c", "10.0.0.1", role="twin"),
+            "allow: {from: client, to: b/web, ports: tcp/80}",
+            ("label", "pod", "twin", "-n", "c", "role=other", "--overwrite"),
+            id="who shares the address of an end",
+        ),
+        pytest.param(
+            PODS + policy("app == 'web'", "role == 'twin'") + ANNOTATED,
+            "allow: {from: client, to: b/web, ports: tcp/80}",
+            ("label", "pod", "twin", "-n", "c", "role=other", "--overwrite"),
+            id="who shares it, by an annotation",
+        ),
+        pytest.param(
+            PODS + endpoint("late", "d", "10.0.0.9", "cali1") + endpoint("early", "b", "10.0.0.8", "cali1", app="web"),
+            "allow: {from: client, to: d/late, ports: tcp/80}",
+            ("apply", "-f", "-"), id="who has the link that an end claims",
+        ),
+        pytest.param(
+            PODS + endpoint("late", "d", "10.0.0.9", "cali1") + endpoint("early", "b", "10.0.0.8", "cali1", app="web"),
+            "allow: {from: client, to: 10.0.0.9, ports: tcp/80}",
+            ("apply", "-f", "-"), id="who has the link that the owner of an address claims",
+        ),
+        pytest.param(
+            PODS + policy("pcsa.role == 'other'", "role == 'nobody'") + ACCOUNT
+            + endpoint("late", "d", "10.0.0.9", "cali1") + endpoint("early", "b", "10.0.0.8", "cali1", "ksa.c.reader"),
+            "allow: {from: client, to: d/late, ports: tcp/80}",
+            ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite"),
+            id="what the profile of who has the link is made of",
+        ),
+        pytest.param(
+            PODS + policy("app == 'web'", "pcsa.role == 'reader'") + ACCOUNT
+            + endpoint("twin", "d", "10.0.0.1", "cali1", "ksa.c.reader"),
+            "allow: {from: client, to: b/web, ports: tcp/80}",
+            ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite"),
+            id="what the profile of who shares an address is made of",
+        ),
+        pytest.param(
+            PODS + policy("app == 'web'", "pcsa.role == 'reader'") + ACCOUNT
+            + endpoint("one", "a", "10.0.0.9", "cali1", "ksa.c.reader"),
+            "allow: {from: one, to: b/web, ports: tcp/80}",
+            ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite"),
+            id="what the profile of an end is made of",
+        ),
+        pytest.param(
+            PODS + BEHIND, "allow: {from: client, to: 'service:two', ports: tcp/80}",
+            ("apply", "-f", "-"), id="who has one of a host's addresses behind a service",
+        ),
+        pytest.param(
+            PODS, "allow: {from: client, to: 10.0.0.2, ports: tcp/80}",
+            ("apply", "-f", "-"), id="an end that is called by its address",
+        ),
+        pytest.param(
+            PODS + SERVICE, "allow: {from: client, to: 10.96.0.1, ports: tcp/80}",
+            ("apply", "-f", "-"), id="an end behind a service's address",
+        ),
+        pytest.param(
+            PODS + SERVICE, "allow: {from: client, to: 'service:web', ports: tcp/80}",
+            ("apply", "-f", "-"), id="an end behind a service",
+        ),
+        pytest.param(
+            PODS, "allow: {from: client, to: web, ports: tcp/80}",
+            ("apply", "-f", "-"), id="a name that only another namespace has",
+        ),
+        pytest.param(
+            PODS, "allow: {from: client, to: 10.0.0.0/30, ports: tcp/80}",
+            ("apply", "-f", "-"), id="whoever has an address of a network",
+        ),
+        pytest.param(
+            PODS, "allow: {from: client, to: '?/we*', ports: tcp/80}",
+            ("apply", "-f", "-"), id="whoever is called as a pattern says",
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_in_another_namespace_is_refused_if_it_bears_on_a_test(
+    tortie: Tortie, stored: str, test: str, change: tuple[str, ...]
+) -> None:
+    tortie("apply", "-f", "-", stdin=stored + asserting(test))
+    closed = DATABASE_POLICY.replace("namespace: shop", "namespace: b").replace("app: db", "app: web")
+    assert "this would break" in tortie(*change, stdin=closed, status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("selector", "source", "to", "others"),
+    [
+        pytest.param(
+            "app == 'web'", "pcsa.role == 'reader'", "b/web", endpoint("twin", "d", "10.0.0.1", "cali1", "ksa.c.reader"),
+            id="that shares an address",
+        ),
+        pytest.param(
+            "has(up) && pcsa.role != 'reader'", "role == 'nobody'", "d/late",
+            endpoint("late", "d", "10.0.0.9", "cali1") + endpoint("early", "b", "10.0.0.8", "cali1", "ksa.c.reader", up="yes"),
+            id="that has the link",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_profile_of_one_is_made_of_bears_on_a_test_though_it_is_not_stored(
+    tortie: Tortie, store: SQLiteStore, selector: str, source: str, to: str, others: str
+) -> None:
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "reader", "namespace": "c", "labels": {"role": "reader"}},
+    }
+    store.transact((), (Put(kinds.SERVICE_ACCOUNT.prefix + "c/reader", json.dumps(account).encode()),))
+    tortie(
+        "apply",
+        "-f",
+        "-",
+        stdin=PODS + policy(selector, source) + others + asserting(f"allow: {{from: client, to: {to}, ports: tcp/80}}"),
+    )
+    relabelled = tortie("label", "sa", "reader", "-n", "c", "role=other", "--overwrite", status=1)
+    assert "this would break" in relabelled.stderr
+
+
+def test_a_service_account_that_somebody_runs_under_first_bears_on_a_test(tortie: Tortie) -> None:
+    """Its profile is there from then on, and whoever else has it, and the address of an end, gets its label."""
+    twin = endpoint("twin", "d", "10.0.0.1", "cali1", "ksa.c.reader")
+    allowed = policy("app == 'web'", "pcsa.projectcalico.org/name == 'reader'")
+    tortie(
+        "apply", "-f", "-", stdin=PODS + allowed + twin + asserting("deny: {from: client, to: b/web, ports: tcp/80}")
+    )
+    first = json.loads(pod("first", "c", "10.0.0.7").removesuffix("---\n"))
+    first["spec"]["serviceAccountName"] = "reader"
+    assert "this would break" in tortie("apply", "-f", "-", stdin=json.dumps(first), status=1).stderr
+
+
+def test_of_what_cannot_bear_on_a_test_nothing_is_judged(tortie: Tortie, store: SQLiteStore) -> None:
+    """Not even whether it means anything: a pod that cannot be understood is of another namespace."""
+    tortie("apply", "-f", "-", stdin=PODS + asserting("allow: {from: client, to: b/web, ports: tcp/80}"))
+    odd = json.loads(pod("odd", "c", "10.0.0.300").removesuffix("---\n"))
+    odd["spec"]["hostNetwork"] = True
+    store.transact((), (Put(kinds.POD.prefix + "c/odd", json.dumps(odd).encode()),))
+    tortie("apply", "-f", "-", stdin=DATABASE_POLICY.replace("namespace: shop", "namespace: c"))
+
+
+def test_a_name_that_several_namespaces_have_is_one_of_none_whichever_are_read(tortie: Tortie) -> None:
+    others = pod("web", "c", "10.0.0.3") + pod("client", "b", "10.0.0.4", app="client")
+    tortie("apply", "-f", "-", stdin=PODS + others + asserting("allow: {from: b/client, to: web, ports: tcp/80}"))
+    closed = DATABASE_POLICY.replace("namespace: shop", "namespace: b").replace("app: db", "app: web")
+    tortie("apply", "-f", "-", stdin=closed)
+
+
+def test_a_dry_run_reads_the_datastore_once(shop: Tortie, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    listing = SQLiteStore.list
+    monkeypatch.setattr(
+        SQLiteStore, "list", lambda self, prefix, **given: asked.append(prefix) or listing(self, prefix, **given)
+    )
+    shop("apply", "-f", "-", "--dry-run=server", stdin=OTHERS, status=1)
+    assert asked.count(kinds.WORKLOAD_ENDPOINT.prefix) == 1

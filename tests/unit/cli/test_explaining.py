@@ -297,3 +297,46 @@ def test_a_port_that_means_nothing_is_refused_with_what_was_expected(
     printed = tortie(*question, status=2).stderr
     assert "expected such as tcp/443" in printed
     assert told in printed
+
+
+UNSUPPORTED = """
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: names}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  egress:
+  - {action: Accept, to: [{domainNames: [example.com]}]}
+  - {action: Deny, to: [{nodes: {matchLabels: {role: gateway}}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        (1, ("explain", "--from", "shop/web", "--to", "shop/db", "--port", "tcp/5432")),
+        (0, ("policy", "connectivity")),
+        (0, ("policy", "test")),
+    ],
+    ids=("explain", "connectivity", "test"),
+)
+def test_of_a_rule_that_cannot_be_converted_is_warned_once_and_in_its_place(
+    tortie: Tortie, tmp_path: Path, status: int, command: tuple[str, ...]
+) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(f"{FILES}---{UNSUPPORTED}---\ntests: [{{deny: {{from: shop/web, to: shop/db}}}}]\n")
+    told = tortie(*command, "-f", str(path), status=status).stderr
+    assert [line for line in told.splitlines() if "egress[" in line] == [
+        f"Warning: {path}:32:41: spec.egress[0].to[0].domainNames: peers by domainNames are not supported; this rule accepts nothing",
+        f"Warning: {path}:33:33: spec.egress[1].to[0].nodes: peers by nodes are not supported; this rule denies everything",
+    ]
+
+
+def test_of_one_that_is_stored_it_is_warned_too(tortie: Tortie, tmp_path: Path) -> None:
+    tortie("apply", "-f", "-", stdin=UNSUPPORTED)
+    path = tmp_path / "shop.yaml"
+    path.write_text(FILES)
+    told = tortie("policy", "diff", "-f", str(path), status=1).stderr
+    assert told.count("ClusterNetworkPolicy names: spec.egress[0] is left out, and accepts nothing") == 1

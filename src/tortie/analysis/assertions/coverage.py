@@ -134,6 +134,8 @@ class _Covering:
         """What of *cells* comes to a workload's policy: not what its host stops before, nor what is between the two whatever policy says."""
         context, population = self._context(number), self._reach.population
         stopped, spared = context.unsent, NEIGHBOUR_DISCOVERY
+        if number in population.held:
+            stopped = space.union(stopped, population.held[number].dropped)
         if direction is Direction.INGRESS:
             stopped, spared = space.NOTHING if context.has_endpoints else context.invalid, space.EVERYTHING
         came = allowed.within(cells, space.complement(stopped))

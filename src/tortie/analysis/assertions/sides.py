@@ -93,7 +93,7 @@ class Sides:
     def _made(self, meant: Iterable[NamedEnd | Network]) -> Side:
         parts: dict[_PartKey, dict[int, dict[str, NamedEnd]]] = {}
         others: dict[tuple[object, ...], NamedEnd] = {}
-        for end in _ends(meant, self._inside):
+        for end in map(self._renamed, _ends(meant, self._inside)):
             found = self._number(end)
             if found is None:
                 others[end.name, *end.ends.values(), end.ports] = end
@@ -105,6 +105,12 @@ class Sides:
             for (families, ports), named in parts.items()
         )
         return Side(tuple(made), tuple(others.values()))
+
+    def _renamed(self, end: NamedEnd) -> NamedEnd:
+        """A workload by one name, whichever of its names it was called by: so it is known to be itself."""
+        first = next(iter(end.ends.values()))
+        name = self._endpoints[first[:2]][1] if isinstance(first, EndpointRef) else end.name
+        return end if name == end.name else end._replace(name=name)
 
     # --- numbers ------------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class Crossing:
             found = self._of_host(direction, number, context)
         else:
             found = self._egress(number, context) if direction is EGRESS else self._ingress(number, context)
+            if direction is EGRESS and number in self._population.held:
+                found = allowed.within(found, space.complement(self._population.held[number].dropped))
         return self._known.setdefault(found, found) if context.is_end else found
 
     # --- workloads ----------------------------------------------------------------------------------------------------------

@@ -113,8 +113,11 @@ class PolicyBook:
             self._programs[direction][number] = written
 
     def governs(self, policy: AnyPolicy) -> int:
-        """The workload classes that *policy* governs."""
-        return self.population.labels.select(governed(policy))
+        """The workload classes that *policy* governs: where a link is another's, as it governs that one."""
+        found = self.population.labels.select(governed(policy))
+        for number, (holder, _) in self.population.held.items():
+            found = found | 1 << number if governs(policy, holder.labels) else found & ~(1 << number)
+        return found
 
     def _program(self, written: Written, direction: Direction) -> tuple[Program, tuple[int, ...]]:
         """A program, and for each of its rules' terms that asks about the program's own end which ends it has there."""

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from tortie.analysis.reach.asked import Asked
 from tortie.analysis.reach.bits import below, of_members
 from tortie.analysis.reach.hosts import HostContext, Hosts, contexts
+from tortie.analysis.reach.links import Held, held_links
 from tortie.analysis.reach.places import Places
 from tortie.analysis.reach.selection import LabelSets
 from tortie.net import Family, Network, Protocol
@@ -59,6 +60,11 @@ class Population:
         self.present = of_members(number for number, _ in present)
         self.labels = LabelSets((number, kept_labels(endpoint.labels, asked.labels)) for number, endpoint in present)
         self.endpoints = dict(present)
+        links = held_links(cluster)
+        self.held: Mapping[int, Held] = {
+            number: links[name] for number, e in (present if links else ()) if (name := (e.namespace, e.name)) in links
+        }
+        """The workload classes whose link is another's, by number."""
         families: list[list[int]] = [[], []]
         where: dict[int, list[int]] = {}
         for number, endpoint in present:

@@ -1,7 +1,7 @@
 """Everybody who can be an end of a connection, in classes: of several states of a cluster at once, so that they can be compared.
 
 A workload's class is what policy can ask of it in each state: its labels as far as asked for, its named ports, its place in either family,
-its profiles, its host's context. What is not a workload is outside, as one end for each place that has an address nobody of
+its profiles, its host's context, and where its link is another's, what policy asks of that one. What is not a workload is outside, as one end for each place that has an address nobody of
 the cluster has; or it is a host, if those are asked about.
 """
 
@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from tortie.analysis.reach.asked import Asked, asked_by
 from tortie.analysis.reach.bits import below
 from tortie.analysis.reach.hosts import Hosts, contexts
+from tortie.analysis.reach.links import Held, held_links
 from tortie.analysis.reach.places import Place, Places
 from tortie.analysis.reach.population import Population, kept_labels, kept_ports, names_of, places_of, strangers
 from tortie.net import Address, Family, Network
@@ -30,7 +33,7 @@ class WorkloadClass(NamedTuple):
     names: tuple[str, ...]
     """``namespace/workload``, sorted."""
     sample: tuple[Endpoint | None, ...]
-    """One of them, as it is in each state; None: it is not there."""
+    """One of them, as it is in each state; None: it is not there. With the profiles that are asked: those of whose link it is."""
     is_same: bool
     """Whether policy can tell it in no state from what it is in the others."""
 
@@ -128,19 +131,30 @@ def _has_same_ends(one: Cluster, other: Cluster) -> bool:
 
 def _keys(cluster: Cluster, hosts: Hosts, asked: Asked, places: Places) -> _Keyed:
     keys = {node: context.key for node, context in contexts(cluster, hosts).items()}
-    return {
-        name: (
-            (
-                tuple(sorted(kept_labels(endpoint.labels, asked.labels).items())),
-                kept_ports(endpoint, asked),
-                places_of(endpoint, places),
-                endpoint.profiles,
-                keys[endpoint.node],
-            ),
-            endpoint,
+    links = held_links(cluster)
+    found: dict[str, tuple[Hashable, Endpoint]] = {}
+    for name, endpoint in zip(names_of(cluster), cluster.endpoints, strict=True):
+        held = links.get((endpoint.namespace, endpoint.name))
+        profiles = endpoint.profiles if held is None else held.holder.profiles
+        key = (
+            _labels_key(endpoint, asked),
+            kept_ports(endpoint, asked),
+            places_of(endpoint, places),
+            profiles,
+            keys[endpoint.node],
+            _link_key(held, asked) if held is not None else None,
         )
-        for name, endpoint in zip(names_of(cluster), cluster.endpoints, strict=True)
-    }
+        found[name] = key, endpoint if held is None else msgspec.structs.replace(endpoint, profiles=profiles)
+    return found
+
+
+def _labels_key(endpoint: Endpoint, asked: Asked) -> Hashable:
+    return tuple(sorted(kept_labels(endpoint.labels, asked.labels).items()))
+
+
+def _link_key(held: Held, asked: Asked) -> Hashable:
+    """What the policies of the one whose link it is ask of that."""
+    return _labels_key(held.holder, asked), held.dropped
 
 
 def _taken(clusters: Iterable[Cluster]) -> frozenset[Address]:
