@@ -238,8 +238,10 @@ def _commit_behind(change: Change, commits: Mapping[str, int]) -> int:
 
 def failure_folder(name: str) -> Path:
     """Where the evidence of a failed run is kept: ``$XDG_STATE_HOME/tortie/failures/<name>-<time>``."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
-    return state / "tortie" / "failures" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # A relative one is to be ignored (XDG Base Directory Specification).
+    folder = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
+    return folder / "tortie" / "failures" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
 @contextlib.contextmanager
