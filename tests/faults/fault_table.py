@@ -208,6 +208,14 @@ RULESET = (
         "for endpoint_id, endpoint in sorted(endpoints.items(), reverse=True):",
     ),
     Fault(
+        "of two workloads on a link the last by rank has it", "ruleset/dispatch.py",
+        "min(claims, key=lambda claim: claim.rank)", "max(claims, key=lambda claim: claim.rank)",
+    ),
+    Fault(
+        "a link that a workload leaves keeps its rules", "ruleset/dispatch.py",
+        "self._relinked.add(before.ifname)", "self._relinked.add(endpoint.ifname if endpoint else before.ifname)",
+    ),
+    Fault(
         "an interface needs all of the expected addresses", "ruleset/hostinterfaces.py",
         "if not expected.isdisjoint(addresses)]", "if expected <= addresses]",
     ),

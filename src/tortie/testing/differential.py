@@ -4,8 +4,8 @@
                 └─► calc ─► compiler ─► ruleset, one per host and compilation ─► walked by the packet
 
 Calculation and ruleset share no code with the oracle, save selectors and conversion. A *series* is a random cluster and what becomes of
-it: the hosts go from one state to the next by updates, as agents do, in any order and in one flush or several. Its seed says
-everything about it.
+it: the hosts go from one state to the next by updates, as agents do, in any order and in one flush or several. In one of ten, workloads
+claim each other's links. Its seed says everything about it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tortie.ruleset import Outcome
 from tortie.ruleset.options import Compilation
 from tortie.testing.clusters import RandomCluster, random_cluster
 from tortie.testing.flows import Crossing, Traffic, crossings
-from tortie.testing.histories import keyed, later
+from tortie.testing.histories import keyed, later, sharing_links
 from tortie.testing.tally import Tally
 from tortie.testing.topology import Topology
 from tortie.testing.vocabulary import chance
@@ -91,11 +91,12 @@ def walk(model: RulesetModel, crossing: Crossing, topology: Topology) -> Outcome
 def run_series(seed: int, tally: Tally) -> Iterator[Mismatch]:
     """All that differs in the series of that seed."""
     rng = Random(seed)
-    cluster = random_cluster(rng, hosts=rng.choice((1, 2, 2, 2)))
+    cluster, is_shared = random_cluster(rng, hosts=rng.choice((1, 2, 2, 2))), chance(rng, 0.1)
     hosts = {name: Host(name, cluster.topology.interfaces(name)) for name in cluster.hosts}
     before: Mapping[ResourceKey, Resource] = {}
     for number in range(STATES):
         cluster = later(rng, cluster) if number else cluster
+        cluster = sharing_links(rng, cluster) if is_shared else cluster
         now = keyed(cluster.calico())
         updates = changes(before, now)
         rng.shuffle(updates)

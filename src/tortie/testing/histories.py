@@ -37,6 +37,22 @@ def later(rng: Random, cluster: RandomCluster) -> RandomCluster:
     return RandomCluster(hosts=cluster.hosts, resources=tuple(_apart(changed).values()))
 
 
+def sharing_links(rng: Random, cluster: RandomCluster) -> RandomCluster:
+    """*cluster*, some workloads of which claim the link of another of their host."""
+    resources = [
+        _at_link_of(rng.choice(cluster.endpoints), r) if isinstance(r, WorkloadEndpoint) and chance(rng, 0.4) else r
+        for r in cluster.resources
+    ]
+    return msgspec.structs.replace(cluster, resources=tuple(resources))
+
+
+def _at_link_of(other: WorkloadEndpoint, endpoint: WorkloadEndpoint) -> WorkloadEndpoint:
+    if other.spec.node != endpoint.spec.node:
+        return endpoint
+    spec = msgspec.structs.replace(endpoint.spec, interface_name=other.spec.interface_name)
+    return msgspec.structs.replace(endpoint, spec=spec)
+
+
 def _with_fewer_labels(rng: Random, resource: Resource) -> Resource:
     labels = {k: v for k, v in resource.metadata.labels.items() if k not in LABELS or chance(rng, 0.5)}
     return msgspec.structs.replace(resource, metadata=msgspec.structs.replace(resource.metadata, labels=labels))

@@ -85,12 +85,11 @@ class Topology:
 
     @classmethod
     def of(cls, hosts: Sequence[HostName], endpoints: Iterable[WorkloadEndpoint]) -> Self:
-        places = {
-            network.address: Place(HostName(endpoint.spec.node), endpoint.spec.interface_name, is_own=False)
-            for endpoint in endpoints
-            for network in endpoint.spec.ip_networks
-        }
-        return cls(hosts, places)
+        """The *endpoints* are pods. Of several that claim one link the first by name has it; the others are nowhere."""
+        links: dict[Place, WorkloadEndpoint] = {}
+        for endpoint in sorted(endpoints, key=_pod, reverse=True):
+            links[Place(HostName(endpoint.spec.node), endpoint.spec.interface_name, is_own=False)] = endpoint
+        return cls(hosts, {net.address: place for place, pod in links.items() for net in pod.spec.ip_networks})
 
     def own(self, host: HostName) -> tuple[Address, ...]:
         """The addresses of the host itself."""
@@ -143,3 +142,7 @@ class Topology:
 def _at(place: Place) -> str | None:
     """The interface of an end's own host."""
     return None if place.is_own else place.interface
+
+
+def _pod(endpoint: WorkloadEndpoint) -> str:
+    return f"{endpoint.metadata.namespace}/{endpoint.spec.pod}"
