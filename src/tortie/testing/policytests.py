@@ -25,13 +25,14 @@ from tortie.analysis.ends import Directory, NamedEnd, UnknownEndError
 from tortie.analysis.reach import space
 from tortie.analysis.reach.space import Region
 from tortie.model.kinds import key_of
+from tortie.model.policy import Direction
 from tortie.model.policytest import Connections, PolicyAssertion, Texts
 from tortie.net import Address, Network
 from tortie.testing.clusters import random_cluster
 from tortie.testing.reachability import with_peculiar_endpoints
 from tortie.testing.topology import OUTSIDE
 from tortie.testing.vocabulary import PORT_NUMBERS, chance, some
-from tortie.verdict import Cluster, EndpointRef, HostRef, Verdict
+from tortie.verdict import Cause, Cluster, Decision, EndpointRef, HostRef, Verdict
 
 TESTS = 6
 """Of each cluster."""
@@ -139,7 +140,7 @@ class _Trying:
         outside = (place.an_address(universe.taken) for place in universe.outside)
         ends = [end for name in (*self._names, *map(str, outside)) for end in self._directory.resolve(name)]
         verdicts = (v for pair in itertools.product(ends, ends) for v in self._verdicts(*pair, space.EVERYTHING))
-        return frozenset(rule for verdict in verdicts for decision in verdict.decisions for rule in matched(decision))
+        return frozenset(rule for verdict in verdicts for decision in _reached(verdict) for rule in matched(decision))
 
     def _are_host_and_own(self, source: NamedEnd, destination: NamedEnd) -> bool:
         sender, receiver = (next(iter(end.ends.values())) for end in (source, destination))
@@ -189,6 +190,12 @@ class _Trying:
         steps = (0, size - 1, self._rng.randrange(size))
         nobody = (Address((int(network.address) + step).to_bytes(len(network.packed), "big")) for step in steps)
         yield from dict.fromkeys(address for address in (*self._addresses, *nobody) if network.contains(address))
+
+
+def _reached(verdict: Verdict) -> Iterator[Decision]:
+    """All decisions, be it that an earlier one stops the packet; but to its sender's policy nothing comes that is spoofed."""
+    is_spoofed = any(decision.cause is Cause.SPOOFED for decision in verdict.decisions)
+    return (each for each in verdict.decisions if not (is_spoofed and each.direction is Direction.EGRESS))
 
 
 def _differing(outcome: Outcome, tried: Tried | None, cluster: Cluster) -> Iterator[str]:
