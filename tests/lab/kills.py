@@ -30,6 +30,7 @@ from tortie.lab import client
 HOSTS = 2
 _PATIENCE_S = 20.0
 _POLL_S = 0.005
+_LONGEST_PAUSE_S = 1.0
 
 LIFE = f"""
 import subprocess, sys
@@ -220,15 +221,20 @@ def fail(fault: str) -> Life:
 
 
 def whats_left(before: Tables) -> dict[str, list[str]]:
-    """What there is more than *before*, once nothing changes for the better any more."""
+    """What there is more than *before*, once nothing changes for the better any more.
+
+    Looking makes namespaces, which the kernel forgets some tenths of a second after they have ended: so it is done more and more seldom.
+    """
     deadline = time.monotonic() + _PATIENCE_S
+    pause = _POLL_S
     while left := Tables.read().added_to(before):
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass  # as every process 1 does
         if time.monotonic() > deadline:
             break
-        time.sleep(_POLL_S)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
     return left
 
 
