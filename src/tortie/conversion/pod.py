@@ -24,7 +24,7 @@ _RESERVED_PREFIXES = ("pcns.", "pcsa.")
 
 _MAX_LABEL_VALUE = 63
 
-_ADDRESS_ANNOTATIONS = ("cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP")
+ADDRESS_ANNOTATIONS = ("cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP")
 """Written by Calico's CNI plugin before the pod's status has its addresses."""
 
 _FINISHED = ("Succeeded", "Failed")
@@ -110,7 +110,7 @@ def _addresses(pod: Pod) -> Iterator[Network]:
         return
     texts = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
     if not any(texts):
-        listed = next((annotations[name] for name in _ADDRESS_ANNOTATIONS if annotations.get(name)), "")
+        listed = next((annotations[name] for name in ADDRESS_ANNOTATIONS if annotations.get(name)), "")
         texts = listed.split(",")
     for text in filter(None, texts):
         yield Network.parse(text, strict=False) if "/" in text else Address.parse(text).network()

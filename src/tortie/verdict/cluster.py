@@ -26,7 +26,7 @@ from tortie.verdict.names import DEFAULT_ALLOW
 from tortie.verdict.order import AnyPolicy, StagedPolicy, as_if_enforced, asked, ordered_tiers
 from tortie.verdict.packet import Party, Traffic
 from tortie.verdict.refs import NO_ADDRESS, End, EndpointRef, HostRef
-from tortie.verdict.settings import settings_of
+from tortie.verdict.settings import Settings, settings_of
 from tortie.verdict.tunnels import Tunnels
 from tortie.verdict.verdicts import HostVerdict, Verdict
 
@@ -104,6 +104,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         """All that rules can find by labels. A host endpoint that expects no addresses is never found."""
         return (*self.endpoints, *self.host_endpoints, *self.sets)
 
+    def settings(self, node: str) -> Settings:
+        """Those that count at the host *node*, be it known or not."""
+        found = self.nodes.get(node)
+        return settings_of(node, found.metadata.labels if found is not None else None, self.configurations)
+
     # --- the two questions --------------------------------------------------------------------------------------------------
 
     def host_view(self, node: str, interfaces: InterfaceAddresses | None = None) -> HostView:
@@ -112,8 +117,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         *interfaces* are its own with their addresses; without, what ``Cluster.of`` was told, or as ``tortie.verdict.interfaces``
         guesses.
         """
-        found = self.nodes.get(node)
-        settings = settings_of(node, found.metadata.labels if found is not None else None, self.configurations)
+        found, settings = self.nodes.get(node), self.settings(node)
         said = interfaces if interfaces is not None else self.interfaces.get(node)
         own = [endpoint for endpoint in self.endpoints if endpoint.node == node and endpoint.networks]
         return HostView(

@@ -284,6 +284,7 @@ spec: {node: one, interfaceName: eth0, expectedIPs: [192.0.2.1, 10.0.0.2], profi
 ACCOUNT = (
     "{apiVersion: v1, kind: ServiceAccount, metadata: {name: reader, namespace: c, labels: {role: reader}}}\n---\n"
 )
+RELABELLED = ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite")
 PODS = pod("web", "b", "10.0.0.2", app="web") + pod("client", "a", "10.0.0.1", app="client")
 ANNOTATED = (
     pod("twin", "c", "", role="twin")
@@ -321,21 +322,21 @@ ANNOTATED = (
             PODS + policy("pcsa.role == 'other'", "role == 'nobody'") + ACCOUNT
             + endpoint("late", "d", "10.0.0.9", "cali1") + endpoint("early", "b", "10.0.0.8", "cali1", "ksa.c.reader"),
             "allow: {from: client, to: d/late, ports: tcp/80}",
-            ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite"),
+            RELABELLED,
             id="what the profile of who has the link is made of",
         ),
         pytest.param(
             PODS + policy("app == 'web'", "pcsa.role == 'reader'") + ACCOUNT
             + endpoint("twin", "d", "10.0.0.1", "cali1", "ksa.c.reader"),
             "allow: {from: client, to: b/web, ports: tcp/80}",
-            ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite"),
+            RELABELLED,
             id="what the profile of who shares an address is made of",
         ),
         pytest.param(
             PODS + policy("app == 'web'", "pcsa.role == 'reader'") + ACCOUNT
             + endpoint("one", "a", "10.0.0.9", "cali1", "ksa.c.reader"),
             "allow: {from: one, to: b/web, ports: tcp/80}",
-            ("label", "sa", "reader", "-n", "c", "role=other", "--overwrite"),
+            RELABELLED,
             id="what the profile of an end is made of",
         ),
         pytest.param(

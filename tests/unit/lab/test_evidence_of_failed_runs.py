@@ -13,13 +13,13 @@ from tortie.lab.runner import failure_folder
     ("state", "expected"),
     [
         pytest.param("/elsewhere", "/elsewhere", id="where the user keeps such things"),
-        pytest.param("", "/home/me/.local/state", id="in the usual place"),
-        pytest.param("state", "/home/me/.local/state", id="there too if the variable is relative"),
+        pytest.param("", ".local/state", id="in the usual place"),
+        pytest.param("state", ".local/state", id="there too if the variable is relative"),
     ],
 )
 def test_a_run_s_evidence_is_kept_in_the_user_s_folder_of_states(
-    state: str, expected: str, monkeypatch: pytest.MonkeyPatch
+    state: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", state)
-    monkeypatch.setenv("HOME", "/home/me")
-    assert failure_folder("stars").parent == Path(expected) / "tortie" / "failures"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert failure_folder("stars").parent == tmp_path / expected / "tortie" / "failures"

@@ -23,7 +23,9 @@ from tortie.analysis.backends import backends
 from tortie.analysis.cluster import KnownCluster
 from tortie.analysis.ends import HOST, SERVICE, Directory, NamedEnd, UnknownEndError
 from tortie.conversion import interface_name
+from tortie.conversion.pod import ADDRESS_ANNOTATIONS
 from tortie.model import kinds
+from tortie.model.checks.addresses import is_address
 from tortie.model.codec import UNREADABLE
 from tortie.model.endpoint import WorkloadEndpoint
 from tortie.model.felix import FelixConfiguration
@@ -78,7 +80,7 @@ def bearing_on(tests: Iterable[Located], part: KnownCluster) -> Bearing | None:
         except UnknownEndError:
             if "/" not in text and not is_pattern(text):
                 return None  # else nobody outside of the namespaces that are read is called so
-        by_address = by_address or _is_address(text)
+        by_address = by_address or is_address(text)
     return _bearing(ends, part, by_address=by_address or any(end.service for end in ends))
 
 
@@ -169,15 +171,7 @@ def _named(text: str, namespace: str, known: Collection[str] | None) -> Collecti
 
 def _is_bare(text: str) -> bool:
     """Whether it is a name without a namespace, which others may have too."""
-    return not ("/" in text or is_pattern(text) or text.startswith((HOST, SERVICE)) or _is_address(text))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        Address.parse(text)
-    except ValueError:
-        return False
-    return True
+    return not ("/" in text or is_pattern(text) or text.startswith((HOST, SERVICE)) or is_address(text))
 
 
 # --- values ------------------------------------------------------------------------------------------------------------------
@@ -189,8 +183,8 @@ class _PodIP(msgspec.Struct):
 
 class _Metadata(msgspec.Struct):
     class Annotations(msgspec.Struct):
-        addresses: str = msgspec.field(default="", name="cni.projectcalico.org/podIPs")
-        address: str = msgspec.field(default="", name="cni.projectcalico.org/podIP")
+        addresses: str = msgspec.field(default="", name=ADDRESS_ANNOTATIONS[0])
+        address: str = msgspec.field(default="", name=ADDRESS_ANNOTATIONS[1])
 
     annotations: Annotations | None = None
 

@@ -24,7 +24,6 @@ from tortie.analysis.reach.space import Region
 from tortie.model.policy import EntityRule, Rule
 from tortie.net import IPIP, UDP, Address, Protocol
 from tortie.verdict import Cluster, EndpointRef, HostRef, Verdict
-from tortie.verdict.settings import settings_of
 
 Pair: TypeAlias = tuple[NamedEnd, NamedEnd]
 
@@ -174,8 +173,7 @@ def _of_hosts(cluster: Cluster) -> Iterator[Region]:
     yield from (space.of_protocol(protocol) for protocol in (IPIP, *space.WITH_PORTS))
     own = {*(e.node for e in cluster.endpoints), *(e.node for e in cluster.host_endpoints)}
     for node in own.union(cluster.nodes):
-        found = cluster.nodes.get(node)
-        settings = settings_of(node, found.metadata.labels if found is not None else None, cluster.configurations)
+        settings = cluster.settings(node)
         yield space.of_protocol(UDP, settings.vxlan_port, settings.vxlan_port)
         safe = (each for each in (*settings.failsafes_in, *settings.failsafes_out) if each.protocol.has_ports)
         yield from (space.of_protocol(each.protocol, each.port, each.port) for each in safe)

@@ -20,7 +20,7 @@ from tortie.verdict.gates import is_invalid, is_neighbour_discovery
 from tortie.verdict.interfaces import Interfaces, own_addresses
 from tortie.verdict.packet import Packet
 from tortie.verdict.refs import NO_ADDRESS, HostRef
-from tortie.verdict.settings import Settings, settings_of
+from tortie.verdict.settings import Settings
 from tortie.verdict.tunnels import Tunnels
 
 
@@ -99,8 +99,7 @@ def contexts(cluster: Cluster, hosts: Hosts | None = None) -> dict[str, HostCont
 def _context(
     cluster: Cluster, node: str, endpoints: Sequence[HostInterface], end: Mapping[Family, HostRef] | None
 ) -> HostContext:
-    found = cluster.nodes.get(node)
-    settings = settings_of(node, found.metadata.labels if found is not None else None, cluster.configurations)
+    found, settings = cluster.nodes.get(node), cluster.settings(node)
     invalid = INVALID if settings.drops_invalid else space.NOTHING
     context = HostContext("", invalid, space.union(invalid, _tunnels(settings)), settings)
     if end is not None:

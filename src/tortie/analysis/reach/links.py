@@ -15,7 +15,6 @@ from tortie.net import ICMP_OF, Address
 from tortie.verdict import Cluster, Endpoint
 from tortie.verdict.gates import may_come_from
 from tortie.verdict.packet import Packet
-from tortie.verdict.settings import settings_of
 
 
 class Held(NamedTuple):
@@ -54,8 +53,7 @@ def _link(endpoint: Endpoint) -> tuple[str, str]:
 
 def _dropped(cluster: Cluster, endpoint: Endpoint, holder: Endpoint) -> Region:
     """By the first address of each family, which is asked about. Of one that has no address nobody knows what it would be."""
-    node = cluster.nodes.get(endpoint.node)
-    settings = settings_of(endpoint.node, node.metadata.labels if node is not None else None, cluster.configurations)
+    settings = cluster.settings(endpoint.node)
     first: dict[object, Address] = {}
     for address in endpoint.addresses:
         first.setdefault(address.family, address)

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from tortie.analysis.reach.asked import Asked
 from tortie.analysis.reach.bits import below, of_members
 from tortie.analysis.reach.hosts import HostContext, Hosts, contexts
-from tortie.analysis.reach.links import Held, held_links
+from tortie.analysis.reach.links import Held
 from tortie.analysis.reach.places import Places
 from tortie.analysis.reach.selection import LabelSets
 from tortie.net import Family, Network, Protocol
@@ -43,13 +43,14 @@ class Population:
         self,
         cluster: Cluster,
         classes: Sequence[Endpoint | None],
+        held: Sequence[Held | None],
         outside: Sequence[int],
         nodes: Sequence[str],
         hosts: Hosts,
         places: Places,
         asked: Asked,
     ) -> None:
-        """*nodes* are the hosts that are ends in any state, *hosts* those that are there in this one."""
+        """*held* says of each class whether its link is another's; *nodes* are the hosts that are ends in any state, *hosts* those that are there in this one."""
         self.cluster = cluster
         self.contexts = contexts(cluster, hosts)
         self._places = places
@@ -60,10 +61,7 @@ class Population:
         self.present = of_members(number for number, _ in present)
         self.labels = LabelSets((number, kept_labels(endpoint.labels, asked.labels)) for number, endpoint in present)
         self.endpoints = dict(present)
-        links = held_links(cluster)
-        self.held: Mapping[int, Held] = {
-            number: links[name] for number, e in (present if links else ()) if (name := (e.namespace, e.name)) in links
-        }
+        self.held: Mapping[int, Held] = {number: each for number, each in enumerate(held) if each is not None}
         """The workload classes whose link is another's, by number."""
         families: list[list[int]] = [[], []]
         where: dict[int, list[int]] = {}

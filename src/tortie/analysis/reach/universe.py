@@ -1,8 +1,8 @@
 """Everybody who can be an end of a connection, in classes: of several states of a cluster at once, so that they can be compared.
 
 A workload's class is what policy can ask of it in each state: its labels as far as asked for, its named ports, its place in either family,
-its profiles, its host's context, and where its link is another's, what policy asks of that one. What is not a workload is outside, as one end for each place that has an address nobody of
-the cluster has; or it is a host, if those are asked about.
+its profiles, its host's context, and where its link is another's, what policy asks of that one. What is not a workload is outside, as
+one end for each place that has an address nobody of the cluster has; or it is a host, if those are asked about.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tortie.verdict import Cluster, Endpoint
 from tortie.verdict.interfaces import own_addresses
 from tortie.verdict.refs import NO_ADDRESS
 
-_Keyed: TypeAlias = Mapping[str, tuple[Hashable, Endpoint]]
-"""Every workload by its name, with what policy can ask of it."""
+_Keyed: TypeAlias = Mapping[str, tuple[Hashable, Endpoint, Held | None]]
+"""Every workload by its name: what policy can ask of it, itself, and whose its link is if it is another's."""
 
 
 class WorkloadClass(NamedTuple):
@@ -34,6 +34,8 @@ class WorkloadClass(NamedTuple):
     """``namespace/workload``, sorted."""
     sample: tuple[Endpoint | None, ...]
     """One of them, as it is in each state; None: it is not there. With the profiles that are asked: those of whose link it is."""
+    held: tuple[Held | None, ...]
+    """Whose its link is in each state, if it is another's."""
     is_same: bool
     """Whether policy can tell it in no state from what it is in the others."""
 
@@ -90,9 +92,9 @@ def universe(clusters: Sequence[Cluster], hosts: Sequence[Hosts] = ()) -> Univer
     states: list[Population] = []
     for index, cluster in enumerate(clusters):
         same = next((known for known in states if _has_same_ends(known.cluster, cluster)), None)
-        samples = [found.sample[index] for found in classes]
+        samples, held = [found.sample[index] for found in classes], [found.held[index] for found in classes]
         made = (
-            Population(cluster, samples, outside, nodes, hosts[index], places, asked)
+            Population(cluster, samples, held, outside, nodes, hosts[index], places, asked)
             if same is None
             else same.ruled_by(cluster)
         )
@@ -117,6 +119,7 @@ def _classes(
         WorkloadClass(
             tuple(names),
             tuple(keys[names[0]][1] if names[0] in keys else None for keys in keyed),
+            tuple(keys[names[0]][2] if names[0] in keys else None for keys in keyed),
             len(set(asked_of)) == 1,
         )
         for asked_of, names in grouped.items()
@@ -132,7 +135,7 @@ def _has_same_ends(one: Cluster, other: Cluster) -> bool:
 def _keys(cluster: Cluster, hosts: Hosts, asked: Asked, places: Places) -> _Keyed:
     keys = {node: context.key for node, context in contexts(cluster, hosts).items()}
     links = held_links(cluster)
-    found: dict[str, tuple[Hashable, Endpoint]] = {}
+    found: dict[str, tuple[Hashable, Endpoint, Held | None]] = {}
     for name, endpoint in zip(names_of(cluster), cluster.endpoints, strict=True):
         held = links.get((endpoint.namespace, endpoint.name))
         profiles = endpoint.profiles if held is None else held.holder.profiles
@@ -144,7 +147,7 @@ def _keys(cluster: Cluster, hosts: Hosts, asked: Asked, places: Places) -> _Keye
             keys[endpoint.node],
             _link_key(held, asked) if held is not None else None,
         )
-        found[name] = key, endpoint if held is None else msgspec.structs.replace(endpoint, profiles=profiles)
+        found[name] = key, endpoint if held is None else msgspec.structs.replace(endpoint, profiles=profiles), held
     return found
 
 
